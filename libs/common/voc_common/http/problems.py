@@ -1,0 +1,123 @@
+"""Errors as RFC 9457 problem+json: what happened, and what to do."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from voc_common.auth import Forbidden, Unauthenticated
+from voc_common.postgres import DatabaseAway, DataError
+from voc_common.postgres.database import Retry
+
+log = logging.getLogger(__name__)
+
+_TITLES = {
+    400: "Bad request",
+    401: "Not authenticated",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    410: "Gone",
+    412: "Precondition failed",
+    413: "Too large",
+    415: "Unsupported media type",
+    422: "Not valid",
+    428: "Precondition required",
+    429: "Too many requests",
+    500: "Internal error",
+    503: "Not available just now",
+}
+
+
+class Problem(Exception):
+    """An answer of 4xx or 5xx with a detail that says what to do; `extra` members are added as they are."""
+
+    def __init__(
+        self, status: int, detail: str, headers: dict[str, str] | None = None, **extra: Any
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = headers
+        self.extra = extra
+
+
+def response(
+    status: int, detail: str, headers: dict[str, str] | None = None, **extra: Any
+) -> JSONResponse:
+    """A problem+json response."""
+    body = {
+        "type": "about:blank",
+        "title": _TITLES.get(status, "Error"),
+        "status": status,
+        "detail": detail,
+    }
+    return JSONResponse(body | extra, status, headers, media_type="application/problem+json")
+
+
+Answer = Callable[[Any], JSONResponse]
+
+
+def _invalid(error: RequestValidationError) -> JSONResponse:
+    faults = [
+        {"at": "/" + "/".join(str(p) for p in e["loc"]), "message": e["msg"]}
+        for e in error.errors()[:20]
+    ]
+    return response(422, "; ".join(f"{f['at']}: {f['message']}" for f in faults[:3]), errors=faults)
+
+
+def _http(error: HTTPException) -> JSONResponse:
+    return response(error.status_code, str(error.detail), dict(error.headers or {}))
+
+
+def _away(error: Exception) -> JSONResponse:
+    log.warning("not available: %s", error)
+    return response(503, "the database cannot be reached; try again", {"Retry-After": "2"})
+
+
+def _refused(error: DataError) -> JSONResponse:
+    log.info("refused by the database: %s", error)
+    return response(422, "a value cannot be stored: a NUL character, or out of range")
+
+
+def _bug(error: Exception) -> JSONResponse:
+    log.error("unhandled", exc_info=error)
+    return response(500, "a fault of this service; it has been logged")
+
+
+_ANSWERS: Mapping[type[Exception], Answer] = {
+    Problem: lambda e: response(e.status, e.detail, e.headers, **e.extra),
+    Unauthenticated: lambda e: response(401, str(e), {"WWW-Authenticate": 'Bearer realm="voc"'}),
+    Forbidden: lambda e: response(403, str(e)),
+    RequestValidationError: _invalid,
+    HTTPException: _http,
+    DatabaseAway: _away,
+    Retry: _away,
+    DataError: _refused,
+    Exception: _bug,
+}
+
+
+def install(app: FastAPI, faults: Mapping[type[Exception], int]) -> None:
+    """Turn every error of the app into problem+json; `faults` are the service's own and their status."""
+
+    def handler(answer: Answer) -> Callable[[Request, Any], Awaitable[JSONResponse]]:
+        async def answered(_: Request, error: Any) -> JSONResponse:
+            return answer(error)
+
+        return answered
+
+    for kind, answer in _ANSWERS.items():
+        app.add_exception_handler(kind, handler(answer))
+    for kind, status in faults.items():
+        app.add_exception_handler(kind, handler(partial(_fault, status)))
+
+
+def _fault(status: int, error: Exception) -> JSONResponse:
+    return response(status, str(error))

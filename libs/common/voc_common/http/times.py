@@ -1,0 +1,19 @@
+"""Times at HTTP edges: ISO 8601 with an offset in, ISO 8601 with Z out, microseconds inside."""
+
+from datetime import UTC, datetime
+
+from voc_common.http.problems import Problem
+
+
+def iso(micros: int) -> str:
+    """Microseconds since 1970 as ISO 8601 in UTC."""
+    found = datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000)
+    return found.isoformat().replace("+00:00", "Z")
+
+
+def micros(value: datetime, name: str = "time") -> int:
+    """Microseconds since 1970; raises `Problem` for a time without an offset."""
+    if value.tzinfo is None:
+        raise Problem(422, f"{name} needs an offset, such as Z or +02:00")
+    delta = value.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds

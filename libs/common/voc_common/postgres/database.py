@@ -1,0 +1,195 @@
+"""The engine of one role and the one way to open a transaction."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Any, Literal, TypeVar
+
+import msgspec
+from sqlalchemy import Row, TextClause, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from voc_common.events import Event
+from voc_common.wire import Outgoing, encode
+
+T = TypeVar("T")
+Role = Literal["api", "worker", "owner"]
+
+_TIMEOUTS = {
+    "worker": {
+        "idle_in_transaction_session_timeout": "5s",
+        "lock_timeout": "5s",
+        "statement_timeout": "30s",
+    },
+    "api": {
+        "idle_in_transaction_session_timeout": "10s",
+        "lock_timeout": "5s",
+        "statement_timeout": "15s",
+    },
+    "owner": {"lock_timeout": "60s"},
+}
+_RETRIED = {"40P01", "40001"}
+_DATA_CLASSES = ("22", "23", "54")
+
+
+class DatabaseAway(Exception):
+    """Postgres cannot be reached or gave up on the call: not the data's fault, try again later."""
+
+
+class DataError(ValueError):
+    """Postgres refused a value: the data's fault, trying again is of no use."""
+
+
+@lru_cache(maxsize=1024)
+def _statement(sql: str) -> TextClause:
+    return text(sql)
+
+
+class Transaction:
+    """One transaction: statements, and the events that must be published if it commits.
+
+    `shard` (0-7) spreads hot counters over rows, so that workers do not wait for each other.
+    """
+
+    def __init__(self, connection: AsyncConnection, schema: str, shard: int = 0) -> None:
+        self._connection = connection
+        self._schema = schema
+        self._outbox: list[Outgoing] = []
+        self.shard = shard
+
+    async def rows(self, sql: str, **values: object) -> Sequence[Row[Any]]:
+        """Run a statement and return its rows."""
+        return (await self._connection.execute(_statement(sql), values)).fetchall()
+
+    async def row(self, sql: str, **values: object) -> Row[Any] | None:
+        """Run a statement and return its only row, or None."""
+        return (await self._connection.execute(_statement(sql), values)).one_or_none()
+
+    async def run(self, sql: str, **values: object) -> int:
+        """Run a statement and return the number of rows it touched."""
+        return (await self._connection.execute(_statement(sql), values)).rowcount
+
+    @contextlib.asynccontextmanager
+    async def savepoint(self) -> AsyncGenerator[None]:
+        """A part that rolls back by itself, and gives its row locks back, when the block raises."""
+        async with self._connection.begin_nested():
+            yield
+
+    def emit(self, events: Iterable[Event]) -> None:
+        """Publish these at least once after the commit, in no promised order."""
+        self._outbox += [encode(e) for e in events]
+
+    def emit_raw(self, messages: Iterable[Outgoing]) -> None:
+        """Publish these messages as they are, at least once after the commit."""
+        self._outbox += messages
+
+    async def flush(self) -> None:
+        """Write the outbox rows; called once, before the commit."""
+        if not self._outbox:
+            return
+        out, self._outbox = self._outbox, []
+        await self.run(
+            f"insert into {self._schema}.outbox (topic, key, value, headers) select * from unnest("
+            "cast(:topics as text[]), cast(:keys as bytea[]), cast(:values as bytea[]), cast(:headers as bytea[]))",
+            topics=[m.topic for m in out],
+            keys=[m.key for m in out],
+            values=[m.value for m in out],
+            headers=[msgspec.msgpack.encode(m.headers) for m in out],
+        )
+
+
+def _translate(error: SQLAlchemyError) -> Exception:
+    state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+    if state.startswith(_DATA_CLASSES):
+        return DataError(str(getattr(error, "orig", error))[:500])
+    return DatabaseAway(f"{type(error).__name__}: {getattr(error, 'orig', error)}"[:500])
+
+
+class Database:
+    """A pool of connections in one role of one service's schema."""
+
+    def __init__(
+        self, url: str, service: str, role: Role, *, namespace: str = "", pool: int = 5
+    ) -> None:
+        self.schema = service
+        settings = {
+            "role": role_name(namespace, service, role),
+            "application_name": f"voc {service} {role}",
+            "jit": "off",
+            **_TIMEOUTS[role],
+        }
+        self.engine: AsyncEngine = create_async_engine(
+            async_url(url),
+            pool_size=pool,
+            max_overflow=0,
+            pool_timeout=10,
+            pool_recycle=1800,
+            connect_args={"server_settings": settings, "timeout": 10},
+        )
+
+    @contextlib.asynccontextmanager
+    async def transaction(
+        self, tenant: str | None = None, shard: int = 0
+    ) -> AsyncGenerator[Transaction]:
+        """A READ COMMITTED transaction, in a tenant's name where one is given.
+
+        Raises `DatabaseAway` and `DataError`; whatever the block raises rolls back.
+        """
+        try:
+            async with self.engine.begin() as connection:
+                if tenant is not None:
+                    await connection.execute(
+                        _statement("select set_config('voc.tenant', :tenant, true)"),
+                        {"tenant": tenant},
+                    )
+                tx = Transaction(connection, self.schema, shard)
+                yield tx
+                await tx.flush()
+        except (PoolTimeout, OSError, TimeoutError) as error:
+            raise DatabaseAway(f"{type(error).__name__}: {error}") from error
+        except SQLAlchemyError as error:
+            translated = _translate(error)
+            raise translated from error
+
+    async def retried(
+        self, use: Callable[[Transaction], Awaitable[T]], tenant: str | None = None, shard: int = 0
+    ) -> T:
+        """Run `use` in a transaction, again after a deadlock or a failed serialisation."""
+        for attempt in range(10):
+            try:
+                async with self.transaction(tenant, shard) as tx:
+                    return await use(tx)
+            except (DatabaseAway, Retry) as error:
+                deadlock = isinstance(error, Retry) or _sqlstate(error) in _RETRIED
+                if not deadlock or attempt == 9:
+                    raise
+                await asyncio.sleep(random.uniform(0.005, 0.05) * (attempt + 1))  # noqa: S311
+        raise AssertionError("unreachable")
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+
+class Retry(Exception):
+    """A transaction found that it must begin anew, for example with a wider set of locks."""
+
+
+def _sqlstate(error: BaseException) -> str:
+    cause = error.__cause__
+    return getattr(getattr(cause, "orig", None), "sqlstate", None) or ""
+
+
+def role_name(namespace: str, service: str, role: Role) -> str:
+    """Name of a service's role in the cluster."""
+    return f"{namespace.replace('.', '_')}{service}_{role}"
+
+
+def async_url(url: str) -> str:
+    """A postgresql:// URL for the asyncpg driver."""
+    head, _, tail = url.partition("://")
+    return f"postgresql+asyncpg://{tail}" if head in ("postgres", "postgresql") else url

@@ -1,0 +1,351 @@
+"""The delivery loop of a worker: read, fold, join in one transaction, publish, commit.
+
+The law: any permutation, duplication, interleaving or re-reading of the log, by any number of workers,
+ends in the same rows. The loop gives a handler a batch folded to one event per record, and keeps
+the order "Postgres, bus, position": whatever dies in between is read again, which is harmless.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, cast
+
+from msgspec import Struct
+
+from voc_common import telemetry
+from voc_common.bus import BusError, Consumer, Message, Producer, TooLarge
+from voc_common.events import Event, Lane, RecordEvent, Tick
+from voc_common.fold import fold
+from voc_common.postgres.database import Database, DatabaseAway, Retry, Transaction
+from voc_common.postgres.dead_letters import OPERATOR, DeadLetter, bury, dead_letter
+from voc_common.wire import Outgoing, Undecodable, decode, encode, encode_tick, topic
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Transaction, list[Any]], Awaitable[Sequence[Event]]]
+"""Given the events of one type, folded; returns what follows from them, published before the commit."""
+
+TickHandler = Callable[[Transaction, "list[TickAt]"], Awaitable[None]]
+
+
+class TickAt(Struct, frozen=True):
+    """A tick and the partition that it speaks of."""
+
+    topic: str
+    partition: int
+    tick: Tick
+
+
+class Subscriptions(Struct, frozen=True):
+    """What a service consumes: a handler for each type, and where ticks go on to.
+
+    `forwards` maps a consumed type to the type it becomes, so that ticks travel behind the records.
+    """
+
+    handlers: Mapping[type[Any], Handler]
+    forwards: Mapping[type[Any], type[Any]] = {}
+    ticks: TickHandler | None = None
+
+
+class Outage(RuntimeError):
+    """So many events of several tenants were refused that it must be a bug: the worker stops."""
+
+
+class _Decoded(Struct, frozen=True):
+    message: Message
+    event: Any
+
+
+class Stage:
+    """One worker's loop over its partitions. `run` returns after `stop` has been called."""
+
+    def __init__(
+        self,
+        subscriptions: Subscriptions,
+        database: Database,
+        consumer: Consumer,
+        producer: Producer,
+        *,
+        batch: int = 1000,
+        linger_ms: int = 5,
+        poison_share: float = 0.5,
+    ) -> None:
+        self._subscriptions = subscriptions
+        self._database = database
+        self._consumer = consumer
+        self._producer = producer
+        self._batch = batch
+        self._linger_ms = linger_ms
+        self._stopping = asyncio.Event()
+        self._verdicts: deque[tuple[str, bool]] = deque(maxlen=2000)
+        self._poison_share = poison_share
+        self._first: dict[tuple[str, int], int] = {}
+        self._generation = -1
+        self._by_topic = {topic(k, lane): k for k in subscriptions.handlers for lane in _LANES}
+        self.progressed = time.monotonic()
+        self.failure: str = ""
+
+    def stop(self) -> None:
+        """Finish the batch in flight, then return from `run`."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Handle batches until stopped; raises `PositionLost` and `Outage`."""
+        wait = 0.05
+        messages: list[Message] = []
+        while not self._stopping.is_set():
+            try:
+                async with self._consumer.turn:
+                    messages = await self._consumer.poll(self._batch, self._linger_ms)
+                    if messages:
+                        await self._handle_until_done(messages)
+                self.progressed, self.failure, wait = time.monotonic(), "", 0.05
+            except BusError as error:
+                self.failure = str(error)
+                log.warning("the bus is away, waiting: %s", error)
+                await self._pause(wait)
+                wait = min(wait * 2, 5.0)
+            await asyncio.sleep(0)
+
+    async def _pause(self, seconds: float) -> None:
+        jittered = seconds * random.uniform(0.5, 1.5)  # noqa: S311
+        try:
+            async with asyncio.timeout(jittered):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+
+    async def _handle_until_done(self, messages: list[Message]) -> None:
+        """Handle a batch, waiting as long as Postgres or the bus are away; nothing is dead-lettered then."""
+        wait, began = 0.05, time.monotonic()
+        generation = self._consumer.generation
+        while True:
+            try:
+                await self._handle(messages)
+            except (BusError, DatabaseAway, Retry) as error:
+                self.failure = str(error)
+                log.warning("waiting to handle %d messages: %s", len(messages), error)
+                await self._pause(wait)
+                wait = min(wait * 2, 5.0)
+                if self._stopping.is_set() or time.monotonic() - began > _GIVE_UP_SECONDS:
+                    # Not committed: read again by whoever has the partition then.
+                    await self._consumer.rewind_to(messages)
+                    return
+            else:
+                break
+        if generation == self._consumer.generation:
+            await self._consumer.commit(messages)
+
+    async def _handle(self, messages: list[Message]) -> None:
+        suspicious = await self._attempted(messages)
+        started, cpu = time.monotonic(), time.thread_time()
+        decoded, letters = _decode_all(messages)
+        out: list[Outgoing] = []
+        with telemetry.batch_span(self._database.schema, messages) as traces:
+            groups = self._grouped(decoded)
+            for (kind, lane), group in groups.items():
+                shard = group[0].message.partition % 8
+                parts = [[one] for one in group] if suspicious else [group]
+                for part in parts:
+                    done, refused = await self._bisect(kind, part, shard)
+                    letters += refused
+                    out += [encode(e, lane, traces.follow(e)) for e in done]
+            if letters:
+                await self._bury(letters)
+            self._watch(decoded, letters)
+            out += await self._ticks(decoded)
+            await self._publish(out)
+        if self._first:
+            await self._survived(messages)
+        telemetry.observe_batch(
+            self._database.schema,
+            len(messages),
+            time.monotonic() - started,
+            time.thread_time() - cpu,
+        )
+
+    def _grouped(self, decoded: Sequence[_Decoded]) -> dict[tuple[type[Any], Lane], list[_Decoded]]:
+        """One event type per transaction: across types two workers could lock rows in other orders."""
+        groups: dict[tuple[type[Any], Lane], list[_Decoded]] = defaultdict(list)
+        for one in decoded:
+            kind = cast("type[Any]", type(one.event))
+            if kind in self._subscriptions.handlers:
+                lane: Lane = "bulk" if one.message.topic.endswith(".bulk") else "live"
+                groups[kind, lane].append(one)
+        return groups
+
+    async def _bisect(
+        self, kind: type[Any], group: Sequence[_Decoded], shard: int
+    ) -> tuple[list[Event], list[DeadLetter]]:
+        """Handle a group; where the data is at fault, halve it down to the poison record and go on."""
+        handler = self._subscriptions.handlers[kind]
+        events = fold(one.event for one in group)
+
+        async def use(tx: Transaction) -> Sequence[Event]:
+            return await handler(tx, events)
+
+        try:
+            return list(await self._database.retried(use, shard=shard)), []
+        except (BusError, DatabaseAway, Retry):
+            raise
+        except Exception as error:  # noqa: BLE001
+            if len(group) == 1:
+                one = group[0]
+                log.warning("refused one %s: %s", kind.__name__, error)
+                return [], [
+                    dead_letter(one.message, one.event.tenant, f"{type(error).__name__}: {error}")
+                ]
+        middle = len(group) // 2
+        left, left_refused = await self._bisect(kind, group[:middle], shard)
+        right, right_refused = await self._bisect(kind, group[middle:], shard)
+        return left + right, left_refused + right_refused
+
+    async def _publish(self, out: Sequence[Outgoing]) -> None:
+        try:
+            await self._producer.publish(out)
+        except TooLarge:
+            letters: list[DeadLetter] = []
+            for one in out:
+                try:
+                    await self._producer.publish([one])
+                except TooLarge as error:
+                    message = Message(one.topic, one.partition, -1, one.key, one.value, one.headers)
+                    letters.append(dead_letter(message, _tenant_of(one), str(error)))
+            await self._bury(letters)
+
+    async def _bury(self, letters: Sequence[DeadLetter]) -> None:
+        async def use(tx: Transaction) -> int:
+            return await bury(tx, self._database.schema, letters)
+
+        telemetry.count_dead_letters(self._database.schema, await self._database.retried(use))
+
+    async def _ticks(self, decoded: Sequence[_Decoded]) -> list[Outgoing]:
+        """Ticks go on behind the records they speak of, to the same partition of the next topic."""
+        found = [
+            TickAt(one.message.topic, one.message.partition, one.event)
+            for one in decoded
+            if isinstance(one.event, Tick)
+        ]
+        handler = self._subscriptions.ticks
+        if found and handler is not None:
+
+            async def use(tx: Transaction) -> None:
+                await handler(tx, found)
+
+            await self._database.retried(use)
+        out: list[Outgoing] = []
+        for at in found:
+            kind = self._by_topic.get(at.topic)
+            following = self._subscriptions.forwards.get(kind) if kind else None
+            if following is not None:
+                lane: Lane = "bulk" if at.topic.endswith(".bulk") else "live"
+                out.append(encode_tick(at.tick, topic(following, lane), at.partition))
+        return out
+
+    def _watch(self, decoded: Sequence[_Decoded], letters: Sequence[DeadLetter]) -> None:
+        """Stop when a set share of a window over several tenants is refused: that is no poison."""
+        refused = {d.tenant for d in letters}
+        self._verdicts.extend((one.event.tenant, False) for one in decoded)
+        self._verdicts.extend((d.tenant, True) for d in letters)
+        bad = [tenant for tenant, dead in self._verdicts if dead]
+        if (
+            refused
+            and len(self._verdicts) >= 200
+            and len(bad) > self._poison_share * len(self._verdicts)
+            and len(set(bad) - {OPERATOR}) > 1
+        ):
+            raise Outage(f"{len(bad)} of the last {len(self._verdicts)} events were refused")
+
+    async def _attempted(self, messages: Sequence[Message]) -> bool:
+        """After each new assignment, mark the first batch of a partition; True if it has killed twice.
+
+        Without the mark, an event that kills its worker would kill every worker that takes over.
+        """
+        if self._generation != self._consumer.generation:
+            self._generation = self._consumer.generation
+            self._first = {}
+            self._seen: set[tuple[str, int]] = set()
+        fresh: dict[tuple[str, int], int] = {}
+        for m in messages:
+            place = (m.topic, m.partition)
+            if place not in self._seen:
+                fresh[place] = min(fresh.get(place, m.offset), m.offset)
+        if not fresh:
+            return False
+        self._seen |= fresh.keys()
+        self._first |= fresh
+        ordered = sorted(fresh.items())
+
+        async def use(tx: Transaction) -> Sequence[Any]:
+            return await tx.rows(
+                f"insert into {self._database.schema}.attempt as a (topic, partition, first, tries) "
+                "select t, p, f, 1 from unnest(cast(:topics as text[]), cast(:partitions as int[]), "
+                "cast(:firsts as bigint[])) as x(t, p, f) "
+                "on conflict (topic, partition) do update set first = excluded.first, "
+                "tries = case when a.first = excluded.first then a.tries + 1 else 1 end returning tries",
+                topics=[t for (t, _), _ in ordered],
+                partitions=[p for (_, p), _ in ordered],
+                firsts=[f for _, f in ordered],
+            )
+
+        return any(r.tries > 2 for r in await self._database.retried(use))
+
+    async def _survived(self, messages: Sequence[Message]) -> None:
+        places = sorted({(m.topic, m.partition) for m in messages} & self._first.keys())
+        for place in places:
+            del self._first[place]
+        if not places:
+            return
+
+        async def use(tx: Transaction) -> int:
+            return await tx.run(
+                f"delete from {self._database.schema}.attempt where (topic, partition) in "
+                "(select * from unnest(cast(:topics as text[]), cast(:partitions as int[])))",
+                topics=[t for t, _ in places],
+                partitions=[p for _, p in places],
+            )
+
+        await self._database.retried(use)
+
+
+_LANES: tuple[Lane, ...] = ("live", "bulk")
+_GIVE_UP_SECONDS = 60.0
+
+
+def _decode_all(messages: Sequence[Message]) -> tuple[list[_Decoded], list[DeadLetter]]:
+    decoded: list[_Decoded] = []
+    letters: list[DeadLetter] = []
+    for message in messages:
+        try:
+            event = decode(message.headers, message.value)
+        except Undecodable as error:
+            letters.append(dead_letter(message, OPERATOR, str(error)))
+            continue
+        fault = _rule_broken(event)
+        if fault:
+            letters.append(dead_letter(message, OPERATOR, fault))
+        else:
+            decoded.append(_Decoded(message, event))
+    return decoded, letters
+
+
+def _rule_broken(event: Any) -> str:
+    """What every event must hold to, beyond its types."""
+    if isinstance(event, Tick):
+        return ""
+    if not 0 < len(event.tenant) <= 64 or not event.tenant.isprintable():
+        return "tenant must have 1 to 64 printable characters"
+    if isinstance(event, RecordEvent):
+        if len(event.record_id) != 32 or not event.record_id.isalnum():
+            return "record_id must have 32 hexadecimal digits"
+        revision = getattr(event, "revision", None)
+        if revision is None or len(revision.version) != 48:
+            return "revision.version must have 48 hexadecimal digits"
+    return ""
+
+
+def _tenant_of(message: Outgoing) -> str:
+    return message.key.split(b"/")[0].decode("utf-8", "replace") or OPERATOR

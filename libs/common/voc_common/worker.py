@@ -1,0 +1,236 @@
+"""A worker process: its stage, its background jobs, its health page, and an orderly end."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+import uvicorn
+from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse
+from msgspec import Struct
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from voc_common import gc_settings, telemetry
+from voc_common.bus import BusError, Consumer, PositionLost, Producer
+from voc_common.postgres import Database, DatabaseAway
+from voc_common.postgres.outbox import age, relay
+from voc_common.settings import Settings
+from voc_common.stage import Outage, Stage, Subscriptions
+from voc_common.wire import topic
+
+log = logging.getLogger(__name__)
+
+
+class Context(Struct, frozen=True):
+    """What a job works with."""
+
+    database: Database
+    producer: Producer
+    settings: Settings
+
+
+class Job(Struct, frozen=True):
+    """A task that runs again and again: at once while it says that it did something, else after `seconds`."""
+
+    name: str
+    run: Callable[[Context], Awaitable[bool]]
+    seconds: float
+
+
+class Worker(Struct, frozen=True):
+    """What makes a service's worker: its name, what it consumes, and its jobs."""
+
+    service: str
+    settings: Settings
+    subscriptions: Subscriptions
+    jobs: Sequence[Job] = ()
+
+
+async def _relay(context: Context) -> bool:
+    return await relay(context.database, context.producer) > 0
+
+
+async def _measure(context: Context) -> bool:
+    telemetry.outbox_age.labels(context.database.schema).set(await age(context.database))
+    return False
+
+
+_COMMON_JOBS = (Job("outbox", _relay, 0.05), Job("measure", _measure, 15.0))
+
+
+class _Running:
+    """The parts of a running worker and the judgement of its health."""
+
+    def __init__(self, worker: Worker) -> None:
+        s = worker.settings
+        self.worker = worker
+        self.database = Database(
+            s.database_url,
+            worker.service,
+            "worker",
+            namespace=s.namespace,
+            pool=max(s.pool_worker, 2),
+        )
+        self.producer = Producer(s.kafka_bootstrap_servers, s.namespace)
+        topics = [
+            topic(k, lane) for k in worker.subscriptions.handlers for lane in ("live", "bulk")
+        ]
+        self.consumer = Consumer(
+            s.kafka_bootstrap_servers,
+            s.namespace,
+            worker.service,
+            sorted(set(topics)),
+            s.session_timeout_ms,
+        )
+        self.stage = Stage(
+            worker.subscriptions,
+            self.database,
+            self.consumer,
+            self.producer,
+            batch=s.batch,
+            linger_ms=s.linger_ms,
+            poison_share=s.poison_share,
+        )
+        self.stopping = asyncio.Event()
+        self.ready = False
+
+    def fault(self) -> str:
+        """Why this worker is not ready, or "" if it is."""
+        if not self.ready:
+            return "has not joined its consumer group yet"
+        if self.stage.failure:
+            return self.stage.failure
+        still = time.monotonic() - self.stage.progressed
+        if still > self.worker.settings.stuck_seconds:
+            return f"no progress for {still:.0f} s"
+        return ""
+
+    def hung(self) -> bool:
+        """True if it makes no progress though nothing it needs is away: better to begin anew."""
+        still = time.monotonic() - self.stage.progressed
+        return (
+            self.ready and not self.stage.failure and still > 2 * self.worker.settings.stuck_seconds
+        )
+
+
+async def run(worker: Worker) -> int:
+    """Run until SIGTERM or SIGINT, then drain; returns the exit code of the process."""
+    gc_settings()
+    running = _Running(worker)
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, _end, running)
+    health = await _serve_health(running)
+    jobs = [asyncio.create_task(_repeat(running, job)) for job in (*_COMMON_JOBS, *worker.jobs)]
+    code = 0
+    try:
+        code = await _consume(running)
+    finally:
+        running.stopping.set()
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+        await running.consumer.stop()
+        await running.producer.close()
+        await running.database.close()
+        health.should_exit = True
+    return code
+
+
+def _end(running: _Running) -> None:
+    running.stopping.set()
+    running.stage.stop()
+
+
+async def _consume(running: _Running) -> int:
+    wait = 0.2
+    while not running.stopping.is_set():
+        try:
+            await running.consumer.start()
+            break
+        except BusError as error:
+            log.warning("cannot join the consumer group yet: %s", error)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await running.stopping.wait()
+            wait = min(wait * 2, 5.0)
+    running.ready = True
+    running.stage.progressed = time.monotonic()
+    stage = asyncio.create_task(running.stage.run())
+    while not stage.done():
+        await asyncio.wait({stage}, timeout=1.0)
+        if running.stopping.is_set() and not stage.done():
+            await asyncio.wait({stage}, timeout=running.worker.settings.drain_seconds)
+            break
+        if running.hung():
+            log.critical("no progress for two periods, ending so that another can take over")
+            stage.cancel()
+            return 70
+    if not stage.done():
+        stage.cancel()
+        return 0
+    error = stage.exception()
+    if isinstance(error, PositionLost | Outage):
+        log.critical("stopped: %s", error)
+        return 78
+    if error is not None:
+        log.critical("stopped", exc_info=error)
+        return 70
+    return 0
+
+
+async def _repeat(running: _Running, job: Job) -> None:
+    context = Context(running.database, running.producer, running.worker.settings)
+    wait = job.seconds
+    while not running.stopping.is_set():
+        try:
+            busy = await job.run(context)
+            wait = 0.0 if busy else job.seconds
+        except (BusError, DatabaseAway) as error:
+            log.warning("%s waits: %s", job.name, error)
+            wait = min(max(wait, 0.2) * 2, 5.0)
+        except Exception:
+            # A job is a loop of its own: a fault in one round must not end the worker or the job.
+            log.exception("%s failed", job.name)
+            wait = max(job.seconds, 1.0)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await running.stopping.wait()
+
+
+async def _serve_health(running: _Running) -> uvicorn.Server:
+    app = FastAPI(openapi_url=None)
+
+    @app.get("/livez")
+    async def livez() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @app.get("/readyz")
+    async def readyz() -> Response:
+        fault = running.fault()
+        body = {
+            "status": "not ready" if fault else "ready",
+            "why": fault,
+            "partitions": running.consumer.assigned(),
+        }
+        return JSONResponse(body, 503 if fault else 200)
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        telemetry.lag.labels(running.worker.service).set(await running.consumer.lag())
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    for route in (livez, readyz, metrics):
+        assert callable(route)
+    s = running.worker.settings
+    config = uvicorn.Config(
+        app, host=s.host, port=s.metrics_port, log_level="warning", lifespan="off", access_log=False
+    )
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    task = asyncio.create_task(server._serve())  # pyright: ignore[reportPrivateUsage]
+    task.add_done_callback(lambda t: t.cancelled() or t.exception())
+    return server

@@ -1,0 +1,114 @@
+"""Which records must be looked at together, and which values are too widely held to say anything."""
+
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+
+from voc_identity.domain.records import RULES, Edge, Must, Record, Rules, canonical
+
+
+class Forest:
+    """Union-find over 0..n-1 whose root is the smallest member."""
+
+    __slots__ = ("parent",)
+
+    def __init__(self, size: int) -> None:
+        self.parent = list(range(size))
+
+    def find(self, i: int) -> int:
+        """The smallest member of i's set."""
+        parent = self.parent
+        while parent[i] != i:
+            parent[i] = i = parent[parent[i]]
+        return i
+
+    def union(self, a: int, b: int) -> int:
+        """Make one set of both; returns its root."""
+        a, b = self.find(a), self.find(b)
+        if a > b:
+            a, b = b, a
+        self.parent[b] = a
+        return a
+
+    def sets(self) -> list[list[int]]:
+        """All sets, members ascending, ordered by their roots."""
+        found: dict[int, list[int]] = {}
+        for i in range(len(self.parent)):
+            found.setdefault(self.find(i), []).append(i)
+        return list(found.values())
+
+
+def is_generic(names: int, ids: int, rules: Rules = RULES) -> bool:
+    """Whether a value links nothing, by what the records that hold it *now* say, all of them.
+
+    `names` is the number of their distinct `Name.head`s (empty ones apart), `ids` the greatest number
+    of distinct external ids that they hold of one issuer. Both counts are of the whole universe: a
+    part of the holders would make the answer depend on who asks.
+    """
+    return names > rules.generic_names or ids > rules.generic_ids
+
+
+def generic_values(records: Iterable[Record], rules: Rules = RULES) -> frozenset[bytes]:
+    """The generic hashes among the keys of `records`.
+
+    Right for every value all of whose holders are in `records`. Of another it may miss that it is
+    generic but never calls it so wrongly: more holders only add names and ids.
+    """
+    heads: dict[bytes, set[str]] = {}
+    ids: dict[bytes, dict[str, set[bytes]]] = {}
+    for record in records:
+        head = record.name.head
+        hard = [key for key in record.keys if key.hard]
+        for key in record.keys:
+            if head:
+                heads.setdefault(key.hash, set()).add(head)
+            for other in hard:
+                if other is not key:
+                    ids.setdefault(key.hash, {}).setdefault(other.issuer, set()).add(other.hash)
+    return frozenset(
+        value
+        for value in heads.keys() | ids.keys()
+        if is_generic(
+            len(heads.get(value, ())), max(map(len, ids.get(value, {}).values()), default=0), rules
+        )
+    )
+
+
+def connected(
+    records: Sequence[Record], edges: Iterable[Edge], generic: AbstractSet[bytes]
+) -> list[list[int]]:
+    """Positions in `records` that share a value not in `generic`, or that a `Must` names; transitively.
+
+    A `Must` counts even where a later `Cut` voids it, and one to an absent record does not. A name or
+    id conflict does not part a component: it is decided inside. If `records` are in canonical order,
+    so are the components and their members.
+    """
+    forest = Forest(len(records))
+    first: dict[bytes, int] = {}
+    for i, record in enumerate(records):
+        for key in record.keys:
+            j = first.setdefault(key.hash, i)
+            if j != i and key.hash not in generic:
+                forest.union(i, j)
+    position: dict[str, int] = {}
+    for edge in edges:
+        if isinstance(edge, Must):
+            position = position or {record.record_id: i for i, record in enumerate(records)}
+            a, b = position.get(edge.a), position.get(edge.b)
+            if a is not None and b is not None:
+                forest.union(a, b)
+    return forest.sets()
+
+
+def components(
+    records: Iterable[Record], edges: Iterable[Edge] = (), generic: AbstractSet[bytes] = frozenset()
+) -> dict[str, str]:
+    """Record id -> component id: the first record, in canonical order, of those it is connected with.
+
+    `generic` are the values that hold nothing together; see `generic_values`.
+    """
+    ordered = sorted(records, key=lambda record: canonical(record.record_id))
+    return {
+        ordered[i].record_id: ordered[part[0]].record_id
+        for part in connected(ordered, edges, generic)
+        for i in part
+    }

@@ -1,0 +1,142 @@
+"""What clustering reads and what it returns."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from msgspec import Struct
+
+from voc_identity.domain.names import ABSENT, Name
+
+KeyKind = Literal["external", "email", "phone"]
+
+STRENGTH: dict[str, int] = {"external": 0, "email": 1, "phone": 2}
+"""Kinds of keys in the order in which they are believed."""
+
+
+class Key(Struct, frozen=True, gc=False, array_like=True):
+    """One value that may link records: equal hashes mean the same value of the same kind and issuer.
+
+    `hash` is 16 bytes of keyed blake2b. `issuer` is set for external ids alone: an issuer gives a person
+    one id, so two of its ids are two persons. `shown` is the value for people to read; nothing is
+    decided by it.
+    """
+
+    kind: KeyKind
+    hash: bytes
+    issuer: str = ""
+    shown: str = ""
+
+    @property
+    def hard(self) -> bool:
+        """The value is unique in its issuer and names one person, whatever the names say."""
+        return self.kind == "external"
+
+
+class Record(Struct, frozen=True, gc=False, array_like=True):
+    """An atom: one object of a source with all that may decide whose it is; stored as a MessagePack array.
+
+    `keys` holds no hash twice and no two external ids of one issuer (`normalise` sees to both).
+    `accounts` are the company ids, `domains` the business domains of its mail addresses.
+    """
+
+    record_id: str
+    keys: tuple[Key, ...] = ()
+    name: Name = ABSENT
+    accounts: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+
+
+class Must(Struct, frozen=True, gc=False):
+    """A person said that two records are one person's. `seq` orders what people said."""
+
+    seq: int
+    a: str
+    b: str
+
+
+class Cut(Struct, frozen=True, gc=False):
+    """A person said that no record of `left` is of one person with a record of `right`."""
+
+    seq: int
+    left: frozenset[str]
+    right: frozenset[str]
+
+
+Edge = Must | Cut
+
+
+class Rules(Struct, frozen=True, gc=False):
+    """What is believed, as data. A new `version` is a new partition of everything.
+
+    A value is generic, and links nothing, if the records that hold it have more than `generic_names`
+    distinct given names or more than `generic_ids` distinct external ids of one issuer. `names` and
+    `ids` are the guards of name compatibility and of one id per issuer.
+    """
+
+    version: int = 1
+    generic_names: int = 20
+    generic_ids: int = 20
+    names: bool = True
+    ids: bool = True
+
+
+RULES = Rules()
+
+
+class Person(Struct, frozen=True, gc=False):
+    """A set of records, in canonical order. `person_id` is the first of them.
+
+    `component` names the records that were looked at together: it is the first record of those.
+    `account` may be empty. A person who is not `identifiable` is one record without a usable key:
+    the bus says person "" for it.
+    """
+
+    person_id: str
+    members: tuple[str, ...]
+    component: str
+    account: str
+    identifiable: bool
+
+
+class Partition(Struct, frozen=True, gc=False):
+    """Every record in exactly one person, persons in canonical order; `generic` are hashes that linked nothing."""
+
+    persons: tuple[Person, ...]
+    generic: frozenset[bytes] = frozenset()
+
+    def person_of(self) -> dict[str, Person]:
+        """Record id -> its person."""
+        return {record: person for person in self.persons for record in person.members}
+
+
+def canonical(record_id: str) -> tuple[str, str]:
+    """Sort key of records: the hash part of the id (last 22 hex characters), then all of it.
+
+    The hash part says nothing of time: history that arrives newest first would rename a person with
+    every record if the oldest one named it.
+    """
+    return record_id[-22:], record_id
+
+
+def account_of(records: Iterable[Record]) -> str:
+    """The account of a person: the most frequent account key, ties to the smallest.
+
+    Without one, `domain:` and the most frequent business domain; without that, empty.
+    """
+    accounts: dict[str, int] = {}
+    domains: dict[str, int] = {}
+    for record in records:
+        for account in record.accounts:
+            accounts[account] = accounts.get(account, 0) + 1
+        for domain in record.domains:
+            domains[domain] = domains.get(domain, 0) + 1
+    if accounts:
+        return _most_frequent(accounts)
+    return "domain:" + _most_frequent(domains) if domains else ""
+
+
+def _most_frequent(counts: dict[str, int]) -> str:
+    if len(counts) == 1:
+        return next(iter(counts))
+    most = max(counts.values())
+    return min(key for key, count in counts.items() if count == most)

@@ -1,0 +1,355 @@
+"""Any arrival order, any batching, four workers: the persons are those of `cluster(all records)`."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import msgspec
+import pytest
+from voc_common import versions
+from voc_common.events import FeedbackReceived, Identifier, Revision, TenantConfigured
+from voc_common.fold import fold
+from voc_common.postgres import Database
+from voc_common.postgres.migrations import migrate
+from voc_identity import repository
+from voc_identity.domain.cluster import cluster
+from voc_identity.domain.normalise import key_rules, normalise
+from voc_identity.domain.records import Cut, Must
+from voc_identity.handlers import people, recluster, records
+from voc_identity.settings import IdentitySettings
+
+WORKERS = 4
+
+
+@pytest.fixture(scope="module")
+async def database(database_url: str) -> AsyncIterator[Database]:
+    await migrate(database_url, "identity")
+    found = Database(database_url, "identity", "worker", pool=WORKERS + 1)
+    yield found
+    await found.close()
+
+
+@pytest.fixture
+def settings(database_url: str) -> IdentitySettings:
+    return IdentitySettings(database_url=database_url, kafka_bootstrap_servers="", generic_names=4)
+
+
+GIVEN = ["Ann", "Bob", "Cem", "Dora", "Eva", "Finn", "Gus", "Hana", "Ivo", "Jana"]
+
+
+def event(
+    tenant: str, number: int, revision: int, rng: random.Random, people_count: int
+) -> FeedbackReceived:
+    """A record of a random person, by a random subset of its identifiers; sometimes of nobody."""
+    who = rng.randrange(people_count)
+    given = GIVEN[who % len(GIVEN)]
+    identifiers: list[Identifier] = []
+    if rng.random() < 0.5:
+        identifiers.append(Identifier("email", f"{given.lower()}{who}@acme{who % 3}.com"))
+    if rng.random() < 0.4:
+        identifiers.append(Identifier("external", f"C-{who}", "crm"))
+    if rng.random() < 0.4:
+        identifiers.append(Identifier("phone", f"+4915112340{who:03d}"))
+    if rng.random() < 0.25:
+        # A phone of a household, or of a call centre: it turns generic when many names share it.
+        identifiers.append(Identifier("phone", f"+49151987600{who % 4:02d}"))
+    if rng.random() < 0.7:
+        identifiers.append(Identifier("name", f"{given} Nr{'abcdefghij'[who // 10 % 10]}"))
+    if rng.random() < 0.3:
+        identifiers.append(Identifier("account", f"acme{who % 3}", "crm"))
+    rng.shuffle(identifiers)
+    record_id = versions.record_id(b"k" * 32, 1_700_000_000_000_000, "s", "t", f"{tenant}-{number}")
+    version = versions.revision(
+        revision, 1_700_000_000_000_000 + revision, f"{number}/{revision}".encode()
+    )
+    return FeedbackReceived(
+        tenant=tenant,
+        record_id=record_id,
+        revision=Revision(
+            version,
+            1_700_000_000_000_000,
+            1_700_000_000_000_000,
+            1_700_000_000_000_000,
+            19675,
+            "s",
+            "ticket",
+        ),
+        identifiers=tuple(identifiers),
+        body=msgspec.Raw(b"{}"),
+    )
+
+
+@dataclass
+class World:
+    """What came in by any way: the events, and what people said."""
+
+    events: list[FeedbackReceived]
+    edges: list[Must | Cut] = field(default_factory=list)
+    erased: set[str] = field(default_factory=set)
+
+
+def world(tenant: str, seed: int, size: int = 160) -> World:
+    rng = random.Random(seed)
+    events: list[FeedbackReceived] = []
+    for number in range(size):
+        events.append(event(tenant, number, 1, rng, size // 5))
+        if rng.random() < 0.2:
+            events.append(event(tenant, number, 2, rng, size // 5))
+    return World(events)
+
+
+async def deliver(
+    database: Database,
+    settings: IdentitySettings,
+    events: list[FeedbackReceived],
+    rng: random.Random,
+) -> None:
+    """Shuffled, a fifth of it twice, in random batches, by four workers at once."""
+    log = events + rng.sample(events, len(events) // 5)
+    rng.shuffle(log)
+    batches: list[list[FeedbackReceived]] = []
+    while log:
+        size = rng.choice([1, 3, 10, 40])
+        batches.append(log[:size])
+        log = log[size:]
+    queue = iter(batches)
+
+    async def work() -> None:
+        for batch in queue:
+            folded = fold(batch)
+            await database.retried(lambda tx, b=folded: records.feedback_received(tx, b, settings))
+
+    await asyncio.gather(*(work() for _ in range(WORKERS)))
+
+
+async def stored(database: Database, tenant: str) -> dict[str, tuple[str, str]]:
+    async with database.transaction() as tx:
+        rows = await tx.rows(
+            "select record_id, person, account from identity.record where tenant = :tenant and not erased",
+            tenant=tenant,
+        )
+    return {r.record_id: (r.person, r.account) for r in rows}
+
+
+async def expected(
+    database: Database,
+    settings: IdentitySettings,
+    tenant: str,
+    told: World,
+    blocked: tuple[str, ...] = (),
+) -> dict[str, tuple[str, str]]:
+    async with database.transaction() as tx:
+        secret = (await repository.rules(tx, [tenant]))[tenant].secret
+    read = key_rules(secret, settings.region, blocked)
+    greatest = {e.record_id: e for e in fold(told.events)}
+    atoms = [
+        normalise(e.identifiers, read).record(e.record_id)
+        for e in greatest.values()
+        if e.record_id not in told.erased
+    ]
+    partition = cluster(atoms, told.edges, records.rules_of(settings))
+    return {
+        r: (p.person_id if p.identifiable else "", p.account)
+        for p in partition.persons
+        for r in p.members
+    }
+
+
+async def invariants(database: Database, tenant: str) -> None:
+    """Components and holders say what the records say."""
+    async with database.transaction() as tx:
+        torn = await tx.rows(
+            "select k.hash from identity.key k join identity.holder h on h.tenant = k.tenant and h.hash = k.hash "
+            "join identity.record r on r.tenant = h.tenant and r.record_id = h.record_id "
+            "where k.tenant = :tenant and not k.generic and r.component <> k.component",
+            tenant=tenant,
+        )
+    assert not torn
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_any_order_and_batching_with_four_workers(
+    database: Database, settings: IdentitySettings, seed: int
+) -> None:
+    tenant = f"order{seed}"
+    told = world(tenant, seed)
+    await deliver(database, settings, told.events, random.Random(seed + 1000))
+    assert await stored(database, tenant) == await expected(database, settings, tenant, told)
+    await invariants(database, tenant)
+
+
+async def test_tenants_in_one_batch_do_not_meet(
+    database: Database, settings: IdentitySettings
+) -> None:
+    one, two = world("left", 1), world("right", 1)
+    mixed = one.events + two.events
+    await deliver(database, settings, mixed, random.Random(5))
+    for tenant, told in (("left", one), ("right", two)):
+        assert await stored(database, tenant) == await expected(database, settings, tenant, told)
+
+
+@pytest.mark.parametrize("seed", range(6, 12))
+async def test_commands_between_deliveries(
+    database: Database, settings: IdentitySettings, seed: int
+) -> None:
+    """Merges, splits, undo and erasures while records keep coming."""
+    tenant = f"commands{seed}"
+    rng = random.Random(seed)
+    told = world(tenant, seed)
+    half = len(told.events) // 2
+
+    async def commands() -> None:
+        for _ in range(12):
+            there = await stored(database, tenant)
+            persons = sorted({p for p, _ in there.values() if p})
+            if len(persons) < 4:
+                await asyncio.sleep(0)
+                continue
+            what = rng.random()
+            a, b = rng.sample(persons, 2)
+            try:
+                if what < 0.45:
+                    await database.retried(
+                        lambda tx, a=a, b=b: people.merge(
+                            tx, tenant, [a, b], "same", "test", settings
+                        )
+                    )
+                elif what < 0.7:
+                    mine = sorted(r for r, (p, _) in there.items() if p == a)
+                    if len(mine) > 1:
+                        part = mine[: len(mine) // 2]
+                        await database.retried(
+                            lambda tx, a=a, part=part: people.split(
+                                tx, tenant, a, part, "apart", "test", settings
+                            )
+                        )
+                elif what < 0.85:
+                    listed = await edges_of(database, tenant)
+                    if listed:
+                        await database.retried(
+                            lambda tx, e=rng.choice(listed): people.undo(
+                                tx, tenant, e, "test", settings
+                            )
+                        )
+                else:
+                    await database.retried(
+                        lambda tx, a=a: people.erase_person(tx, tenant, a, "asked", settings)
+                    )
+            except people.NotThere:
+                continue  # merged or erased by an earlier command of this loop
+
+    await deliver(database, settings, told.events[:half], random.Random(seed))
+    await asyncio.gather(
+        deliver(database, settings, told.events[half:], random.Random(seed + 1)), commands()
+    )
+    await deliver(database, settings, told.events, random.Random(seed + 2))
+    async with database.transaction() as tx:
+        edges = await tx.rows(
+            "select edge, kind, left_records, right_records from identity.edge where tenant = :tenant and retracted_at is null",
+            tenant=tenant,
+        )
+        gone = await tx.rows(
+            "select record_id from identity.record where tenant = :tenant and erased", tenant=tenant
+        )
+    told.erased = {r.record_id for r in gone}
+    told.edges = [
+        Must(e.edge, e.left_records[0], e.right_records[0])
+        if e.kind == "must"
+        else Cut(e.edge, frozenset(e.left_records), frozenset(e.right_records))
+        for e in edges
+    ]
+    assert told.erased or told.edges
+    assert await stored(database, tenant) == await expected(database, settings, tenant, told)
+    await invariants(database, tenant)
+
+
+async def edges_of(database: Database, tenant: str) -> list[int]:
+    async with database.transaction() as tx:
+        rows = await tx.rows(
+            "select edge from identity.edge where tenant = :tenant and retracted_at is null order by edge",
+            tenant=tenant,
+        )
+    return [r.edge for r in rows]
+
+
+async def test_a_value_crosses_the_generic_threshold_both_ways(
+    database: Database, settings: IdentitySettings
+) -> None:
+    """Five names on one phone part its holders; an edit and an erasure bring the rest together again."""
+    tenant = "threshold"
+    phone = Identifier("phone", "+4917642318850")
+
+    def one(number: int, revision: int, given: str) -> FeedbackReceived:
+        base = event(tenant, number, revision, random.Random(number), 10)
+        named = (phone, Identifier("name", f"{given} Fox")) if given else (phone,)
+        return msgspec.structs.replace(base, identifiers=named)
+
+    told = World([one(n, 1, "Ann") for n in range(3)])
+    await deliver(database, settings, told.events, random.Random(1))
+    once = {p for p, _ in (await stored(database, tenant)).values()}
+    assert len(once) == 1
+    assert "" not in once
+
+    told.events += [one(10 + n, 1, given) for n, given in enumerate(["Bob", "Cem", "Dora", "Eva"])]
+    await deliver(database, settings, told.events, random.Random(2))
+    there = await stored(database, tenant)
+    assert {p for p, _ in there.values()} == {""}, "more than four names: the phone says nothing"
+    assert there == await expected(database, settings, tenant, told)
+
+    told.events.append(one(10, 2, "Ann"))
+    await deliver(database, settings, told.events, random.Random(3))
+    there = await stored(database, tenant)
+    assert there == await expected(database, settings, tenant, told)
+    assert "" not in {p for p, _ in there.values()}, "four names again: the Anns are one person"
+
+
+async def test_blocked_values_of_the_tenant_are_read_anew(
+    database: Database, settings: IdentitySettings
+) -> None:
+    tenant = "blocking"
+    told = world(tenant, 77)
+    await deliver(database, settings, told.events, random.Random(1))
+    for version, blocked in ((1, ("+491519876000", "@acme1.com", "+49151987600 01")), (2, ())):
+        configured = TenantConfigured(tenant=tenant, version=version, blocked=blocked)
+        await database.retried(lambda tx, c=configured: records.tenant_configured(tx, [c]))
+        while await database.retried(lambda tx: records.reread(tx, settings, 50)):
+            pass
+        assert await stored(database, tenant) == await expected(
+            database, settings, tenant, told, blocked
+        )
+
+
+@pytest.mark.parametrize("guard", ["version test", "erased guard", "second look-up"])
+async def test_without_a_guard_the_partition_is_wrong(
+    database: Database, settings: IdentitySettings, guard: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each guard carries weight: with it taken out, the tests above turn red."""
+    if guard == "version test":
+        monkeypatch.setattr(recluster, "newer", lambda intent, row: True)
+    elif guard == "erased guard":
+        monkeypatch.setattr(recluster, "accepts", lambda row: True)
+    else:
+        monkeypatch.setattr(recluster, "second_look", lambda held, now, locked: set())
+    wrong = 0
+    for seed in range(12):
+        tenant = f"{guard}{seed}".replace(" ", "")
+        told = world(tenant, seed, 120)
+        try:
+            await deliver(database, settings, told.events, random.Random(seed))
+            if guard == "erased guard":
+                there = await stored(database, tenant)
+                person = next(p for p, _ in there.values() if p)
+                told.erased = {r for r, (p, _) in there.items() if p == person}
+                await database.retried(
+                    lambda tx, p=person, t=tenant: people.erase_person(tx, t, p, "asked", settings)
+                )
+                await deliver(database, settings, told.events, random.Random(seed + 1))
+            wrong += await stored(database, tenant) != await expected(
+                database, settings, tenant, told
+            )
+        except Exception:
+            wrong += 1
+        if wrong:
+            return
+    pytest.fail(f"twelve runs without the {guard} were all right")
