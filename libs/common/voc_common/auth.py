@@ -215,4 +215,4 @@ def mint(
         "exp": now + seconds,
         "jti": secrets.token_hex(12),
     }
-    return jwt.encode({"alg": "EdDSA", "kid": key.kid}, claims, key, algorithms=["EdDSA"])
+    return jwt.encode({"alg": "Ed25519", "kid": key.kid}, claims, key, algorithms=["Ed25519"])

@@ -154,8 +154,9 @@ class Producer:
 class Consumer:
     """A member of a consumer group that gives micro-batches, live records before bulk ones.
 
-    `turn` is held while a batch is read, handled and committed; a rebalance waits for it, so that the
-    batch in flight is finished before its partitions are given up.
+    `turn` is held while a batch is handled and committed; a rebalance waits for it, so that the batch
+    in flight is finished before its partitions are given up. It is not held while reading: reading
+    waits for a rebalance to end.
     """
 
     def __init__(
@@ -317,13 +318,15 @@ async def apply_topics(
     """
     done: list[str] = []
     async with _admin(servers) as admin:
+        # One broker's loss must not be the loss of a topic, where there are more than one.
+        replication = min(3, len((await admin.describe_cluster())["brokers"]))
         there = {
             t["topic"]: len(t["partitions"])
             for t in await admin.describe_topics()
             if not t["error_code"]
         }
         new = [
-            NewTopic(namespace + n, count, 1, topic_configs=dict(config))
+            NewTopic(namespace + n, count, replication, topic_configs=dict(config))
             for n, (count, config) in wanted.items()
             if namespace + n not in there
         ]
@@ -350,19 +353,28 @@ async def delete_topics(servers: str, names: Sequence[str]) -> None:
         await admin.delete_topics(list(names))
 
 
+async def _places(admin: Any, namespace: str, topics: Sequence[str]) -> list[Any]:
+    described = await admin.describe_topics([namespace + t for t in topics])
+    return [TopicPartition(t["topic"], p["partition"]) for t in described for p in t["partitions"]]
+
+
 async def rewind(servers: str, namespace: str, group: str, topics: Sequence[str]) -> None:
-    """Put a group that is not running back to the earliest position of these topics."""
+    """Put a group that is not running back to the earliest position of these topics; raises `BusError`."""
+    async with _admin(servers) as admin:
+        (described,) = await admin.describe_consumer_groups([namespace + group])
+        state = described.groups[0][2]
+        if state not in ("Dead", "Empty"):
+            raise BusError(
+                f"workers of {group} are running (its group is {state}): stop them first"
+            )
+        places = await _places(admin, namespace, topics)
+    if not places:
+        raise BusError(f"none of {', '.join(topics)} is there: run `voc topics apply`")
     consumer: Any = aiokafka.AIOKafkaConsumer(
         bootstrap_servers=servers, group_id=namespace + group, enable_auto_commit=False
     )
     try:
         await consumer.start()
-        await consumer.topics()
-        places: list[Any] = [
-            TopicPartition(namespace + name, at)
-            for name in topics
-            for at in sorted(consumer.partitions_for_topic(namespace + name) or ())
-        ]
         consumer.assign(places)
         await consumer.commit(await consumer.beginning_offsets(places))
     except (errors.KafkaError, OSError) as error:
@@ -371,23 +383,67 @@ async def rewind(servers: str, namespace: str, group: str, topics: Sequence[str]
         await consumer.stop()
 
 
-async def group_lag(servers: str, namespace: str, group: str, topics: Sequence[str]) -> int:
-    """Messages that a group has not committed yet, over all partitions of these topics."""
+class Position(Struct, frozen=True, gc=False):
+    """Where a group is in a partition: `committed` is -1 where it has not begun."""
+
+    topic: str
+    partition: int
+    committed: int
+    start: int
+    end: int
+
+    @property
+    def lag(self) -> int:
+        """Messages that are still to be read."""
+        return max(self.end - (self.committed if self.committed >= 0 else self.start), 0)
+
+    @property
+    def lost(self) -> bool:
+        """True if what would be read next is not in the log any more."""
+        return self.committed >= 0 and not self.start <= self.committed <= self.end
+
+
+async def positions(
+    servers: str, namespace: str, group: str, topics: Sequence[str]
+) -> list[Position]:
+    """Where a group is in every partition of these topics; raises `BusError`."""
     async with _admin(servers) as admin:
         committed = await admin.list_consumer_group_offsets(namespace + group)
-        described = await admin.describe_topics([namespace + t for t in topics])
-    places = [
-        TopicPartition(t["topic"], p["partition"]) for t in described for p in t["partitions"]
-    ]
+        places = await _places(admin, namespace, topics)
+    if not places:
+        return []
     consumer: Any = aiokafka.AIOKafkaConsumer(bootstrap_servers=servers)
     try:
         await consumer.start()
         ends = await consumer.end_offsets(places)
         starts = await consumer.beginning_offsets(places)
+    except (errors.KafkaError, OSError) as error:
+        raise BusError(f"{type(error).__name__}: {error}") from error
     finally:
         await consumer.stop()
-    total = 0
-    for tp in places:
-        at = committed[tp].offset if tp in committed and committed[tp].offset >= 0 else starts[tp]
-        total += max(ends[tp] - at, 0)
-    return total
+    cut = len(namespace)
+    return [
+        Position(
+            tp.topic[cut:],
+            tp.partition,
+            committed[tp].offset if tp in committed else -1,
+            starts[tp],
+            ends[tp],
+        )
+        for tp in places
+    ]
+
+
+async def group_lag(servers: str, namespace: str, group: str, topics: Sequence[str]) -> int:
+    """Messages that a group has not committed yet, over all partitions of these topics."""
+    return sum(p.lag for p in await positions(servers, namespace, group, topics))
+
+
+async def partition_counts(servers: str, namespace: str) -> dict[str, int]:
+    """The topics of a namespace that are there, each with its partitions; raises `BusError`."""
+    async with _admin(servers) as admin:
+        return {
+            t["topic"].removeprefix(namespace): len(t["partitions"])
+            for t in await admin.describe_topics()
+            if t["topic"].startswith(namespace) and not t["error_code"]
+        }

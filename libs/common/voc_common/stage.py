@@ -98,10 +98,13 @@ class Stage:
         messages: list[Message] = []
         while not self._stopping.is_set():
             try:
-                async with self._consumer.turn:
-                    messages = await self._consumer.poll(self._batch, self._linger_ms)
-                    if messages:
-                        await self._handle_until_done(messages)
+                generation = self._consumer.generation
+                messages = await self._consumer.poll(self._batch, self._linger_ms)
+                if messages:
+                    async with self._consumer.turn:
+                        # Read before a rebalance: whoever has the partitions now reads them again.
+                        if generation == self._consumer.generation:
+                            await self._handle_until_done(messages)
                 self.progressed, self.failure, wait = time.monotonic(), "", 0.05
             except BusError as error:
                 self.failure = str(error)
@@ -154,6 +157,12 @@ class Stage:
                     letters += refused
                     out += [encode(e, lane, traces.follow(e)) for e in done]
             if letters:
+                log.warning(
+                    "refused %d of %d, the first: %s",
+                    len(letters),
+                    len(messages),
+                    letters[0].reason,
+                )
                 await self._bury(letters)
             self._watch(decoded, letters)
             out += await self._ticks(decoded)
@@ -194,7 +203,6 @@ class Stage:
         except Exception as error:  # noqa: BLE001
             if len(group) == 1:
                 one = group[0]
-                log.warning("refused one %s: %s", kind.__name__, error)
                 return [], [
                     dead_letter(one.message, one.event.tenant, f"{type(error).__name__}: {error}")
                 ]
@@ -247,9 +255,9 @@ class Stage:
 
     def _watch(self, decoded: Sequence[_Decoded], letters: Sequence[DeadLetter]) -> None:
         """Stop when a set share of a window over several tenants is refused: that is no poison."""
-        refused = {d.tenant for d in letters}
-        self._verdicts.extend((one.event.tenant, False) for one in decoded)
-        self._verdicts.extend((d.tenant, True) for d in letters)
+        refused = {id(d.message) for d in letters}
+        self._verdicts.extend((one.event.tenant, id(one.message) in refused) for one in decoded)
+        self._verdicts.extend((OPERATOR, True) for d in letters if d.tenant == OPERATOR)
         bad = [tenant for tenant, dead in self._verdicts if dead]
         if (
             refused
