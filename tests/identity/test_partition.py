@@ -312,7 +312,7 @@ async def test_blocked_values_of_the_tenant_are_read_anew(
     await deliver(database, settings, told.events, random.Random(1))
     for version, blocked in ((1, ("+491519876000", "@acme1.com", "+49151987600 01")), (2, ())):
         configured = TenantConfigured(tenant=tenant, version=version, blocked=blocked)
-        await database.retried(lambda tx, c=configured: records.tenant_configured(tx, [c]))
+        await database.retried(lambda tx, c=configured: records.tenant_configured(tx, [c], settings))
         while await database.retried(lambda tx: records.reread(tx, settings, 50)):
             pass
         assert await stored(database, tenant) == await expected(

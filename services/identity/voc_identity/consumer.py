@@ -1,6 +1,8 @@
 """What identity consumes, and its worker."""
 
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 from voc_common.events import (
     ActivityIdentified,
@@ -17,13 +19,19 @@ from voc_identity.handlers import records
 from voc_identity.settings import IdentitySettings
 
 
+SUBSCRIPTIONS: Mapping[type[Any], Callable[..., Any]] = {
+    FeedbackReceived: records.feedback_received,
+    ActivityReceived: records.activity_received,
+    TenantConfigured: records.tenant_configured,
+}
+"""Handlers by event type."""
+
+
 def subscriptions(settings: IdentitySettings) -> Subscriptions:
-    """Handlers by event type."""
+    """The handlers with their settings, and where ticks go."""
     return Subscriptions(
         handlers={
-            FeedbackReceived: partial(records.feedback_received, settings=settings),
-            ActivityReceived: partial(records.activity_received, settings=settings),
-            TenantConfigured: records.tenant_configured,
+            kind: partial(handler, settings=settings) for kind, handler in SUBSCRIPTIONS.items()
         },
         forwards={FeedbackReceived: FeedbackIdentified, ActivityReceived: ActivityIdentified},
     )

@@ -7,123 +7,26 @@ evidence to the weakest, and what knows less never chooses between two that are 
 
 1. what people joined; then records that say exactly the same
 2. equal external ids, whatever the names
-3. a shared mail address or phone with the same full given name, then with a compatible one
-4. the rest, the better named first. A record without a full given name is *barred* from a value whose
-   better known holders it could belong to but who object to each other: a family's mailbox.
-5. the barred ones of a value among themselves
+3. a shared mail address or phone with the same full name (of two ids of one issuer the first takes
+   those that have none), then with a compatible one if both given names are known to be names
+4. the rest, the better named first. A record that says less (a rare or misspelt given name, an initial,
+   no name) is *barred* from a value whose better known holders it could belong to but who object to
+   each other: a family's mailbox, or Christan where Christian and Christina are.
+5. the barred ones of a value among themselves, if they say equally much
 
 Cost: (holders of a value) x (clusters that stay apart on it), summed over the values. The second
 factor is bounded by the thresholds of generic values.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
-from voc_identity.domain.components import Forest
+from voc_identity.domain.clusters import Clusters, bits
 from voc_identity.domain.manual import Verdict
-from voc_identity.domain.names import compatible
 from voc_identity.domain.records import STRENGTH, Record, Rules
 
 Holders = list[int]
 Rank = Callable[[int], int]
-
-
-class Clusters:
-    """Clusters of records by position, with what objects to joining two of them."""
-
-    def __init__(
-        self, records: Sequence[Record], verdict: Verdict, rules: Rules, generic: AbstractSet[bytes]
-    ) -> None:
-        self.forest = Forest(len(records))
-        self.find = self.forest.find
-        distinct = {record.name: 0 for record in records if rules.names and not record.name.absent}
-        self._names = list(distinct)
-        number = {name: i for i, name in enumerate(self._names)}
-        self._objections: dict[int, bool] = {}
-        self.names = [
-            frozenset((number[r.name],)) if r.name in number else frozenset[int]() for r in records
-        ]
-        self.levels = [record.name.level for record in records]
-        self.ids: list[dict[str, set[bytes]]] = [
-            {k.issuer: {k.hash} for k in r.keys if k.hard and k.hash not in generic}
-            if rules.ids
-            else {}
-            for r in records
-        ]
-        self.left = [0] * len(records)
-        self.right = [0] * len(records)
-        # Names that people, or an external id, said are one person's in spite of themselves.
-        self.sworn: list[tuple[frozenset[int], ...]] = [()] * len(records)
-        for bit, (left, right) in enumerate(verdict.apart):
-            for i in left:
-                self.left[i] |= 1 << bit
-            for i in right:
-                self.right[i] |= 1 << bit
-        for joined in verdict.joined:
-            first, *others = sorted(joined)
-            for other in others:
-                self.join(first, other)
-
-    def join(self, a: int, b: int) -> int:
-        """Make one cluster of two roots, unconditionally; returns its root, the smaller of them."""
-        a, b = (a, b) if a < b else (b, a)
-        self.forest.parent[b] = a
-        self.names[a] |= self.names[b]
-        self.levels[a] = max(self.levels[a], self.levels[b])
-        for issuer, values in self.ids[b].items():
-            self.ids[a].setdefault(issuer, set()).update(values)
-        self.left[a] |= self.left[b]
-        self.right[a] |= self.right[b]
-        self.sworn[a] += self.sworn[b]
-        return a
-
-    def may_join(self, a: int, b: int, *, names: bool = True) -> bool:
-        """Whether nothing objects to the roots `a` and `b` being one person."""
-        if self.left[a] & self.right[b] or self.right[a] & self.left[b]:
-            return False
-        other = self.ids[b]
-        for issuer, values in self.ids[a].items():
-            if issuer in other and values.isdisjoint(other[issuer]):
-                return False
-        return not names or self._named_alike(a, b)
-
-    def _named_alike(self, a: int, b: int) -> bool:
-        x, y = self.names[a], self.names[b]
-        if x == y and len(x) < 2:
-            return True
-        sworn = self.sworn[a] + self.sworn[b]
-        return all(not self._object(i, j) or self._excused(i, j, sworn) for i in x for j in y)
-
-    def _object(self, i: int, j: int) -> bool:
-        if i == j:
-            return False
-        pair = i * len(self._names) + j
-        found = self._objections.get(pair)
-        if found is None:
-            found = self._objections[pair] = not compatible(self._names[i], self._names[j])
-        return found
-
-    def _excused(self, i: int, j: int, sworn: Iterable[frozenset[int]]) -> bool:
-        return any(
-            any(not self._object(i, n) for n in one) and any(not self._object(j, n) for n in one)
-            for one in sworn
-        )
-
-    def swear(self) -> None:
-        """Take the clusters as they stand for one person each, names that contradict each other included."""
-        for root in {self.find(i) for i in range(len(self.names))}:
-            names = sorted(self.names[root])
-            if any(self._object(i, j) for at, i in enumerate(names) for j in names[at + 1 :]):
-                self.sworn[root] = (self.names[root],)
-
-    def roots(self, holders: Iterable[int]) -> list[int]:
-        """The clusters of these records, in canonical order."""
-        return sorted({self.find(i) for i in holders})
-
-    def profile(self, root: int) -> tuple[object, ...]:
-        """Clusters of one profile meet the same objections."""
-        ids = tuple(sorted((issuer, *sorted(values)) for issuer, values in self.ids[root].items()))
-        return self.names[root], ids, self.left[root], self.right[root], self.sworn[root]
 
 
 def agglomerate(
@@ -133,47 +36,60 @@ def agglomerate(
     clusters = Clusters(records, verdict, rules, generic)
     _join_identical(clusters, records, verdict, generic)
     hard, soft = _values(records, generic)
-
-    def settled(root: int) -> int:
-        return int(bool(clusters.left[root] or clusters.right[root]))
-
-    def linked(root: int) -> int:
-        return 1 if settled(root) or len(clusters.ids[root]) > 1 else 0
-
-    def known(root: int) -> int:
-        return 2 * clusters.levels[root] + (1 if settled(root) or clusters.ids[root] else 0)
-
-    barred = [_barred(clusters, holders, linked) for holders in hard]
-    for holders, out in zip(hard, barred, strict=True):
-        _first_fit(clusters, clusters.roots(i for i in holders if i not in out), names=False)
-    for out in barred:
-        _first_fit(
-            clusters, [root for root in clusters.roots(out) if not linked(root)], names=False
-        )
+    _join_by_ids(clusters, hard)
     clusters.swear()
-
-    barred = (
-        [_barred(clusters, holders, settled) for holders in soft]
-        if verdict.apart
-        else [frozenset[int]()] * len(soft)
-    )
-    for same in (True, False):
-        for holders, out in zip(soft, barred, strict=True):
-            full = [
-                root
-                for root in clusters.roots(i for i in holders if i not in out)
-                if clusters.levels[root] == 2
-            ]
-            (_same_name if same else _first_fit)(clusters, full)
-    barred = [
-        out | _barred(clusters, holders, known) for holders, out in zip(soft, barred, strict=True)
-    ]
-    for holders, out in zip(soft, barred, strict=True):
-        roots = clusters.roots(i for i in holders if i not in out)
-        _first_fit(clusters, sorted(roots, key=lambda root: -clusters.levels[root]))
-    for out in barred:
-        _first_fit(clusters, [root for root in clusters.roots(out) if clusters.levels[root] < 2])
+    _join_by_contacts(clusters, soft, verdict)
     return clusters.forest.sets()
+
+
+def _join_by_ids(clusters: Clusters, values: Sequence[Holders]) -> None:
+    """Sweep over external ids; names object to nothing here."""
+
+    def rank(root: int) -> int:
+        return int(clusters.settled(root) or len(clusters.ids[root]) > 1)
+
+    barred = [_barred(clusters, holders, rank, names=False) for holders in values]
+    for holders, out in zip(values, barred, strict=True):
+        _first_fit(clusters, _roots(clusters, holders, out), names=False)
+    for out in filter(None, barred):
+        roots = [root for root in _roots(clusters, out) if rank(root) == 0]
+        _first_fit(clusters, roots, names=False)
+
+
+def _join_by_contacts(clusters: Clusters, values: Sequence[Holders], verdict: Verdict) -> None:
+    """Sweeps over mail addresses and phones, mail addresses first."""
+
+    def rank(root: int) -> int:
+        return 2 * clusters.levels[root] + int(clusters.settled(root) or bool(clusters.ids[root]))
+
+    barred = [frozenset[int]()] * len(values)
+    if verdict.apart:
+        # Whom people parted with one mailbox, nobody's new record may choose between.
+        barred = [_barred(clusters, holders, clusters.settled) for holders in values]
+    for holders, out in zip(values, barred, strict=True):
+        _same_name(clusters, _roots(clusters, holders, out, levels=(2, 3)))
+    for holders, out in zip(values, barred, strict=True):
+        _first_fit(clusters, _roots(clusters, holders, out, levels=(3,)))
+    barred = [
+        out | _barred(clusters, holders, rank) for holders, out in zip(values, barred, strict=True)
+    ]
+    for holders, out in zip(values, barred, strict=True):
+        roots = _roots(clusters, holders, out)
+        _first_fit(clusters, sorted(roots, key=lambda root: -clusters.levels[root]))
+    for out in filter(None, barred):
+        for level in (2, 1, 0):
+            _first_fit(clusters, _roots(clusters, out, levels=(level,)))
+
+
+def _roots(
+    clusters: Clusters,
+    holders: Iterable[int],
+    out: AbstractSet[int] = frozenset(),
+    levels: Container[int] = range(4),
+) -> list[int]:
+    """The clusters of these holders but for those `out`, in canonical order."""
+    roots = clusters.roots(i for i in holders if i not in out)
+    return [root for root in roots if clusters.levels[root] in levels]
 
 
 def _join_identical(
@@ -218,7 +134,7 @@ def _same_name(clusters: Clusters, roots: Iterable[int]) -> None:
     """As `_first_fit`, but only those that share a name exactly."""
     groups: dict[int, list[int]] = {}
     for root in roots:
-        names = clusters.names[root]
+        names = list(bits(clusters.names[root]))
         candidates = sorted(
             {clusters.find(group) for name in names for group in groups.get(name, ())}
         )
@@ -230,7 +146,9 @@ def _same_name(clusters: Clusters, roots: Iterable[int]) -> None:
                 groups.setdefault(name, []).append(root)
 
 
-def _barred(clusters: Clusters, holders: Holders, rank: Rank) -> frozenset[int]:
+def _barred(
+    clusters: Clusters, holders: Holders, rank: Rank, *, names: bool = True
+) -> frozenset[int]:
     """Holders of a value that fit two holders of a higher rank who object to each other."""
     ranks = {root: rank(root) for root in clusters.roots(holders)}
     if len(set(ranks.values())) == 1:
@@ -244,7 +162,7 @@ def _barred(clusters: Clusters, holders: Holders, rank: Rank) -> frozenset[int]:
         better = [
             other
             for other in first
-            if ranks[other] > ranks[roots[0]] and clusters.may_join(other, roots[0])
+            if ranks[other] > ranks[roots[0]] and clusters.may_join(other, roots[0], names=names)
         ]
         if any(
             not clusters.may_join(a, b) for at, a in enumerate(better) for b in better[at + 1 :]

@@ -4,6 +4,7 @@ import unicodedata
 from functools import lru_cache
 
 from msgspec import Struct
+from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from voc_identity.domain.blocklist import words
@@ -16,7 +17,9 @@ _UNDECOMPOSED = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i", "ð": "d", "þ": "th"}
 )
 _SEPARATORS = str.maketrans(
-    dict.fromkeys(",._/+&|;:*#!?=~<>[]{}\\^%$-‐‑–—", " ") | dict.fromkeys("'’‘`´ʼ", "")
+    dict.fromkeys(",._/+&|;:*#!?=~<>[]{}\\^%$", " ")
+    | dict.fromkeys("'’‘`´ʼ", "")
+    | dict.fromkeys("‐‑–—", "-")
 )
 _TITLES = words("""
 mr mrs ms miss mx dr prof professor sir madam dame lord herr frau fraulein mme mlle monsieur
@@ -31,6 +34,8 @@ unknown anonymous anon guest customer client kunde user caller visitor member no
 na nan test tester testing undefined name noname contact admin administrator support info sales
 team office unbekannt gast anonym invitado inconnu default deleted
 """)
+# Short names are too close to each other to be recognised misspelt.
+_LONG_KNOWN = sorted(name for name in KNOWN if len(name) > 4)
 _VOWELS = frozenset("aeiouy")
 _NO_INVERSION = _TITLES | _SUFFIXES.keys()
 
@@ -63,8 +68,14 @@ class Name(Struct, frozen=True, gc=False, array_like=True):
 
     @property
     def level(self) -> int:
-        """How much the name says: 2 with a full given name, 1 with an initial, a surname or one word, 0 absent."""
-        if len(self.given) > 1 and (self.surname or self.given in KNOWN):
+        """How much the name says.
+
+        3 a given name known to be one, 2 another full given name (rare, or misspelt), 1 an initial,
+        a surname or a single word, 0 nothing.
+        """
+        if len(self.given) > 1 and self.given in KNOWN:
+            return 3
+        if len(self.given) > 1 and self.surname:
             return 2
         return 0 if self.absent else 1
 
@@ -121,8 +132,8 @@ def _without_brackets(text: str) -> str:
 
 
 def _words(text: str) -> list[str]:
-    found = text.translate(_SEPARATORS).split()
-    return [word for word in found if word[0].isalpha() and not _has_digit(word)][:8]
+    found = [word.strip("-") for word in text.translate(_SEPARATORS).split()]
+    return [word for word in found if word and word[0].isalpha() and not _has_digit(word)][:8]
 
 
 def _has_digit(word: str) -> bool:
@@ -156,7 +167,8 @@ def _assemble(found: list[str]) -> Name:
 
 
 def _name(given: list[str], surname: list[str], suffix: str) -> Name:
-    return Name(given[0] if given else "", " ".join(surname), " ".join(given[1:]), suffix)
+    first, *others = " ".join(given).replace("-", " ").split() or [""]
+    return Name(first, " ".join(surname).replace("-", " "), " ".join(others), suffix)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -167,25 +179,25 @@ def compatible(a: Name, b: Name) -> bool:
     Different given names under one surname are a family's. A changed surname is a marriage's and no
     objection. Surnames decide where a given name is missing; given name and surname may be swapped.
     """
-    if a.absent or b.absent or a == b:
-        return True
-    if a.suffix and b.suffix and a.suffix != b.suffix:
+    if a.suffix != b.suffix and a.suffix and b.suffix:
         return False
-    if not (a.given and b.given):
-        return _surname_only(a, b)
-    if not (a.surname and b.surname):
-        return _one_word(a, b)
+    if a.given and b.given:
+        return _both_alike(a, b) if a.surname and b.surname else _one_word(a, b)
+    # A bare surname may be what the other name has in front.
+    bare, other = (a, b) if not a.given else (b, a)
+    return (
+        not (bare.surname and other.surname)
+        or _surname_alike(bare.surname, other.surname)
+        or (bool(other.given) and _misspelt(bare.surname, other.given))
+    )
+
+
+def _both_alike(a: Name, b: Name) -> bool:
     if _given_alike(a, b):
         return _middle_alike(a, b)
     if a.given[0] == b.given[0] and min(len(a.given), len(b.given)) == 1:
         return _surname_alike(a.surname, b.surname)
-    return _misspelt(a.given, b.surname) and _misspelt(a.surname, b.given)
-
-
-def _surname_only(a: Name, b: Name) -> bool:
-    if a.surname and b.surname:
-        return _surname_alike(a.surname, b.surname)
-    return True
+    return _same_given(a.given, b.surname) and _same_given(a.surname, b.given)
 
 
 def _one_word(a: Name, b: Name) -> bool:
@@ -199,18 +211,30 @@ def _one_word(a: Name, b: Name) -> bool:
 def _given_alike(a: Name, b: Name) -> bool:
     x, y = a.given, b.given
     if len(x) > 1 and len(y) > 1:
+        if x == y:
+            return True
         return _same_given(x, y) or x + a.middle.replace(" ", "") == y + b.middle.replace(" ", "")
     # "J. Robert" is called by the second name.
     return (len(x) == 1 and y in a.middle.split()) or (len(y) == 1 and x in b.middle.split())
 
 
 def _same_given(x: str, y: str) -> bool:
-    if x == y:
+    if x == y or not _meanings(x).isdisjoint(_meanings(y)):
         return True
-    if not FORMAL_NAMES.get(x, frozenset()).isdisjoint(FORMAL_NAMES.get(y, frozenset())):
-        return True
-    if x in KNOWN and y in KNOWN:
-        return False
+    return not (x in KNOWN and y in KNOWN) and _misspelt_given(x, y)
+
+
+@lru_cache(maxsize=1 << 14)
+def _meanings(name: str) -> frozenset[str]:
+    """The names that `name` may stand for: what it is short for, or misspells."""
+    if name in KNOWN:
+        return FORMAL_NAMES.get(name, frozenset()) | {name}
+    near = process.extract(name, _LONG_KNOWN, scorer=OSA.distance, score_cutoff=2, limit=None)
+    meant = [known for known, _, _ in near if _misspelt_given(name, known)]
+    return frozenset[str]().union(meant, *(FORMAL_NAMES.get(known, ()) for known in meant))
+
+
+def _misspelt_given(x: str, y: str) -> bool:
     short, long = sorted((x, y), key=len)
     if len(short) >= 4 and len(long) >= len(short) + 2 and long.startswith(short):
         return True
@@ -218,11 +242,13 @@ def _same_given(x: str, y: str) -> bool:
 
 
 def _other_ending(short: str, long: str) -> bool:
-    """The names differ in a last vowel alone: Daniel and Daniela, Mario and Maria."""
+    """The names differ in a last vowel alone: Daniel and Daniela, Mario and Maria, but not Lotti and Lottie."""
     if long[-1] not in _VOWELS:
         return False
     stem = long[:-1]
-    return short == stem or (short[-1] in _VOWELS and short[:-1] == stem)
+    if short == stem:
+        return stem[-1] not in _VOWELS
+    return short[-1] in _VOWELS and short[:-1] == stem
 
 
 def _middle_alike(a: Name, b: Name) -> bool:

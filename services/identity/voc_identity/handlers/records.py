@@ -128,8 +128,13 @@ def moved(rows: Iterable[Row], generation: int, reason: str) -> list[RecordsMove
     ]
 
 
-async def tenant_configured(tx: Transaction, batch: Sequence[TenantConfigured]) -> list[Event]:
+async def tenant_configured(
+    tx: Transaction,
+    batch: Sequence[TenantConfigured],
+    settings: IdentitySettings,
+) -> list[Event]:
     """Take over blocked values; a job then reads the tenant's records anew."""
+    del settings
     for event in sorted(batch, key=lambda e: (e.tenant, e.version)):
         await repository.configure(tx, event.tenant, event.version, event.blocked)
     return []

@@ -1,0 +1,95 @@
+"""Phrases about paying Tallyhill: charges, invoices, refunds, prices."""
+
+from voc_cli.company.phrases.entry import Entry
+
+ENTRIES = {
+    "double_charge": Entry(
+        1.0,
+        -0.55,
+        (
+            "My bank app shows {amount} leaving for Tallyhill two times within {mins} minutes.",
+            "You've taken {month}'s fee from me and then, a day after, the very same sum again.",
+            "Two identical direct debits of {amount} went out on {day}, I only have one plan.",
+            "Why am I seeing a second withdrawal of {amount}? The first one had already cleared.",
+            "{who} reconciled the account and there it was, the monthly fee debited once on the {n}th and once more after.",
+            "We paid you twice over for {month}, both lines say TALLYHILL LTD.",
+            "The card was hit again with {amount} although the receipt for the same period is in my inbox.",
+            "Same subscription, same period, two payments gone. {amount} too much.",
+            "I'm {amount} short because your system collected the fee a second time {when}.",
+        ),
+        breaks=True,
+    ),
+    "wrong_invoice": Entry(
+        0.9,
+        -0.35,
+        (
+            "The bill for {month} lists {n} users, we have never had that many.",
+            "Your statement says {amount} but the plan I agreed to costs less.",
+            "Company address on bill {ref} is our old one, I changed it weeks ago.",
+            "There is a line called 'add-on' for {amount} on what you sent us and nobody here ordered any add-on.",
+            "VAT was worked out on the gross figure on {ref}, so the total is off.",
+            "{who} can't book {ref}: the figures at the bottom do not match the lines above.",
+            "You invoiced the wrong legal entity, our accountants sent {ref} back.",
+            "Discount we were promised is missing from the {month} bill.",
+            "Got billed for a full year although we are on the monthly plan.",
+        ),
+        breaks=True,
+    ),
+    "refund_late": Entry(
+        0.8,
+        -0.5,
+        (
+            "I was told {n} working days for my money back. That was in {month}.",
+            "Still no sign of the {amount} that you agreed to return.",
+            "How long does it take to send {amount} back to a card? I have been waiting {n} weeks.",
+            "The credit you confirmed {when} has not shown up on our statement.",
+            "My accountant keeps asking where the reimbursement of {amount} is and I have no answer.",
+            "You closed my ticket saying it had been paid back. It hasn't, I checked with {bank}.",
+            "Third time of asking: when do I get the overpaid {amount}?",
+            "Promised to reverse the charge on {day}, nothing has arrived here.",
+        ),
+        breaks=True,
+    ),
+    "payment_declined": Entry(
+        0.9,
+        -0.45,
+        (
+            "Trying to settle the subscription and your page keeps saying the card was refused, {bank} says it never saw a request.",
+            "I've put in three different cards {when}, each one comes back 'not accepted'.",
+            "Checkout spins and then 'could not take payment'. There is plenty of money in the account.",
+            "The renewal bounced again, yet the same card works everywhere else.",
+            "After entering the code from {bank} I land on an error page and nothing gets paid.",
+            "I want to give you my money and cannot: the form rejects our company card.",
+            "Direct debit mandate fails at the last step every time since {day}.",
+            "Your payment page throws me out after the security check by {bank}.",
+            "{who} tried to pay by card on {device}, declined on the spot, no reason shown.",
+        ),
+        breaks=True,
+    ),
+    "price_rise": Entry(
+        0.9,
+        -0.5,
+        (
+            "From {amount} to nearly double in one go, and I only heard by accident.",
+            "I see our monthly cost went up {when}. Nobody warned us.",
+            "A {n} per cent increase for exactly the same thing is hard to swallow for a firm our size.",
+            "Your letter about the new tariff arrived after the new tariff.",
+            "Every {month} it creeps up. This time it's too much.",
+            "We budgeted on last year's rate; being moved to the dearer one without a word is poor form.",
+            "Loyal for years and the thanks is {amount} more per month.",
+        ),
+    ),
+    "price_too_high": Entry(
+        1.0,
+        -0.3,
+        (
+            "For a one-person business {amount} a month is steep.",
+            "A rival quotes us roughly half of that for the same set of features.",
+            "We like it but can't justify the cost to {who}.",
+            "Is there anything cheaper for people who send {n} invoices a month?",
+            "Good tool, silly money.",
+            "I'd take payroll too if it didn't cost as much as everything else together.",
+            "What you ask per seat adds up fast once there are {n} of us.",
+        ),
+    ),
+}

@@ -1,0 +1,124 @@
+"""What has to be in place before services run: schemas, topics, and the key that signs tokens."""
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from voc_cli import services
+from voc_cli.installation import Installation
+
+Value = str | int
+
+
+class Topic(Struct, frozen=True, forbid_unknown_fields=True):
+    """A topic as declared."""
+
+    partitions: int
+    config: dict[str, Value] = {}
+
+
+class Topics(Struct, frozen=True, forbid_unknown_fields=True):
+    """The file of topics: settings of all, then each."""
+
+    topics: dict[str, Topic]
+    defaults: dict[str, Value] = {}
+
+
+class TopicsFileError(ValueError):
+    """The file of topics is not there or says something that cannot be; the message says which."""
+
+
+class MigrationError(RuntimeError):
+    """Postgres cannot be reached or refused a migration; nothing of that service's schema has changed."""
+
+
+def topics_file() -> Path:
+    """`VOC_TOPICS_FILE` where set (the images do), else `deploy/topics.yaml` of the source tree."""
+    named = os.environ.get("VOC_TOPICS_FILE")
+    path = Path(named) if named else Path(__file__).parents[3] / "deploy" / "topics.yaml"
+    if not path.exists():
+        raise TopicsFileError(
+            f"{path} is not there: set VOC_TOPICS_FILE to the project's deploy/topics.yaml"
+        )
+    return path
+
+
+def read_topics(path: Path) -> dict[str, Topic]:
+    """The topics of a file, defaults filled in; raises `TopicsFileError`."""
+    try:
+        found = msgspec.yaml.decode(path.read_bytes(), type=Topics)
+    except msgspec.MsgspecError as error:
+        raise TopicsFileError(f"{path}: {error}") from error
+    records = {
+        name: topic.partitions
+        for name, topic in found.topics.items()
+        if name.startswith(("voc.feedback", "voc.activity"))
+    }
+    if len(set(records.values())) > 1:
+        raise TopicsFileError(
+            f"{path}: voc.feedback* and voc.activity* must have equal partition counts: {records}"
+        )
+    return {
+        name: Topic(t.partitions, found.defaults | t.config) for name, t in found.topics.items()
+    }
+
+
+def apply_topics(place: Installation, wanted: Mapping[str, Topic]) -> list[str]:
+    """Create missing topics and grow small ones; says what it did. Raises `BusError`."""
+    from voc_common import bus  # noqa: PLC0415
+
+    as_text = {
+        name: (topic.partitions, {key: str(value) for key, value in topic.config.items()})
+        for name, topic in wanted.items()
+    }
+    return asyncio.run(bus.apply_topics(place.kafka, place.namespace, as_text))
+
+
+def rewind(place: Installation, service: str, topics: Sequence[str]) -> None:
+    """Put a service's consumer group, none of which may run, to the beginning of topics; raises `BusError`."""
+    from voc_common import bus  # noqa: PLC0415
+
+    asyncio.run(bus.rewind(place.kafka, place.namespace, service, topics))
+
+
+def migrate(place: Installation, names: Sequence[str] = ()) -> list[str]:
+    """Bring schemas to this code's revision; says what is where. All services that own one if none is named."""
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+    from voc_common.postgres import migrations  # noqa: PLC0415
+
+    there = services.migrated()
+    for name in names:
+        if services.check(name) not in there:
+            raise services.UnknownService(
+                f"{name} has no migrations in this code; there are {', '.join(there)}"
+            )
+    chosen = [s for s in there if not names or s in names]
+    try:
+        migrations.migrate_all(place.database_url, chosen, place.namespace)
+    except (OSError, SQLAlchemyError) as error:
+        raise MigrationError(f"{getattr(error, 'orig', error)}") from error
+    return [f"{s} at {migrations.head(s) or 'no revision'}" for s in chosen]
+
+
+def ensure_keys(path: Path) -> bool:
+    """Make the signing key if there is none; True if it was made."""
+    from voc_common import auth  # noqa: PLC0415
+
+    if path.exists() and path.stat().st_size:
+        return False
+    auth.make_keys(path)
+    return True
+
+
+def publish_keys(private: Path, public: Path) -> None:
+    """Write the public half of a signing key, all that a service needs to check a token."""
+    found = msgspec.json.decode(private.read_bytes())
+    shown = [{name: value for name, value in key.items() if name != "d"} for key in found["keys"]]
+    public.parent.mkdir(parents=True, exist_ok=True)
+    draft = public.with_name(f"{public.name}.new")
+    draft.write_bytes(msgspec.json.encode({"keys": shown}))
+    draft.replace(public)

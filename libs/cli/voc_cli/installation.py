@@ -1,0 +1,117 @@
+"""Where this installation is: its folder, its two servers, its namespace and its signing key."""
+
+import os
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+from voc_local.home import default_home
+
+Report = Callable[[str], None]
+"""Told a line of text whenever there is progress to show."""
+
+
+class Installation(Struct, frozen=True, kw_only=True):
+    """What a command needs to find the installation that it is about."""
+
+    home: Path
+    database_url: str
+    kafka: str
+    namespace: str
+    keys_file: Path
+    own_postgres: bool = False
+    """Whether Postgres is voc's own, in `home`, and not one that the environment names."""
+    own_kafka: bool = False
+    """The same of Kafka."""
+
+    def environment(self) -> dict[str, str]:
+        """Environment of a process of this installation."""
+        return os.environ | {
+            "DATABASE_URL": self.database_url,
+            "KAFKA_BOOTSTRAP_SERVERS": self.kafka,
+            "VOC_NAMESPACE": self.namespace,
+            "VOC_AUTH_KEYS_FILE": str(self.keys_file),
+        }
+
+
+def keys_file() -> Path:
+    """`VOC_AUTH_KEYS_FILE` where set, else `keys.json` in the installation's folder."""
+    return Path(os.environ.get("VOC_AUTH_KEYS_FILE") or default_home() / "keys.json")
+
+
+def namespace() -> str:
+    """`VOC_NAMESPACE`."""
+    return os.environ.get("VOC_NAMESPACE", "")
+
+
+@contextmanager
+def installation(
+    report: Report, *, postgres: bool = True, kafka: bool = True
+) -> Generator[Installation]:
+    """Give the installation for the time of a with-statement, as far as it is needed.
+
+    `DATABASE_URL` and `KAFKA_BOOTSTRAP_SERVERS` name its servers; what they do not name is found
+    running in the installation's folder, or started there and stopped at the end. Raises `ServerError`.
+    """
+    from voc_local.ground import ground  # noqa: PLC0415
+    from voc_local.kafka import Kafka  # noqa: PLC0415
+    from voc_local.postgres import Postgres  # noqa: PLC0415
+
+    def downloading(done: int, total: int) -> None:
+        report(f"Apache Kafka, once: {done / 1e6:.0f} of {total / 1e6:.0f} MB downloaded")
+
+    home = default_home()
+    url, bootstrap = (os.environ.get(n, "") for n in ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS"))
+    own_postgres, own_kafka = postgres and not url, kafka and not bootstrap
+    with ExitStack() as stack:
+        if own_postgres and own_kafka:
+            servers = stack.enter_context(ground(home, report=downloading))
+            url, bootstrap = servers.database_url, servers.kafka
+        elif own_postgres:
+            url = stack.enter_context(Postgres(home / "postgres")).url()
+        elif own_kafka:
+            bootstrap = stack.enter_context(Kafka(home / "kafka", report=downloading)).bootstrap
+        yield Installation(
+            home=home,
+            database_url=url,
+            kafka=bootstrap,
+            namespace=namespace(),
+            keys_file=keys_file(),
+            own_postgres=own_postgres,
+            own_kafka=own_kafka,
+        )
+
+
+class Addresses(Struct, frozen=True):
+    """Where the apis of a running `voc up` are, for the commands of other terminals."""
+
+    pid: int
+    apis: dict[str, str]
+
+
+def publish(addresses: Addresses, home: Path) -> None:
+    """Write the addresses down; they are forgotten by `retract`."""
+    home.mkdir(parents=True, exist_ok=True)
+    draft = home / "up.json.new"
+    draft.write_bytes(msgspec.json.encode(addresses))
+    draft.replace(home / "up.json")
+
+
+def retract(home: Path) -> None:
+    """Forget the addresses."""
+    (home / "up.json").unlink(missing_ok=True)
+
+
+def api_address(service: str) -> str:
+    """Address of a service's api: `VOC_URL_<SERVICE>`, else of the `voc up` that runs here; "" if neither is."""
+    named = os.environ.get(f"VOC_URL_{service.upper()}")
+    if named:
+        return named.rstrip("/")
+    try:
+        found = msgspec.json.decode((default_home() / "up.json").read_bytes(), type=Addresses)
+        os.kill(found.pid, 0)
+    except (OSError, msgspec.DecodeError):
+        return ""
+    return found.apis.get(service, "")

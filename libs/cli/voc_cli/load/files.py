@@ -1,0 +1,175 @@
+"""Rows of a file, one by one: what its bytes are, where each row begins, and which rows are broken."""
+
+import codecs
+import csv
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+import msgspec
+from msgspec import Struct
+
+from voc_cli.load.mapping import Mapping
+
+LONGEST = 1024 * 1024
+"""Characters of a cell or a line; a record has at most 256 KiB."""
+_BLOCK = 1024 * 1024
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+class FileFault(ValueError):
+    """A file cannot be read as its mapping says; the message says why."""
+
+
+class Facts(Struct, frozen=True):
+    """What one look at all bytes of a file tells.
+
+    With `errors` "surrogateescape" some bytes are not of the encoding; the rows that hold them are refused.
+    """
+
+    size: int
+    digest: str
+    encoding: str
+    errors: Literal["strict", "surrogateescape"]
+
+
+class Row(Struct, frozen=True, gc=False):
+    """A row: the line it begins at (from 1), and its content, or what is wrong with it."""
+
+    line: int
+    content: Any = None
+    fault: str = ""
+
+
+def inspect(path: Path, encodings: Sequence[str]) -> Facts:
+    """Read a file once for its hash and its encoding; raises `FileFault`.
+
+    A byte order mark decides; else the first of the encodings that fits the whole file.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    size = 0
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+            marked = next((name for mark, name in _MARKS.items() if head.startswith(mark)), None)
+            decoders = {
+                name: codecs.getincrementaldecoder(name)()
+                for name in ([marked] if marked else encodings)
+            }
+            file.seek(0)
+            while block := file.read(_BLOCK):
+                size += len(block)
+                digest.update(block)
+                _winnow(decoders, block)
+            _winnow(decoders, b"", final=True)
+    except OSError as error:
+        raise FileFault(f"{path} cannot be read: {error.strerror}") from error
+    if decoders:
+        return Facts(size, digest.hexdigest(), next(iter(decoders)), "strict")
+    first = codecs.lookup(marked or encodings[0]).name
+    if first not in ("utf-8", "utf-8-sig", "ascii"):
+        raise FileFault(f"{path} is not {' nor '.join([marked] if marked else encodings)}")
+    return Facts(size, digest.hexdigest(), first, "surrogateescape")
+
+
+def _winnow(
+    decoders: dict[str, codecs.IncrementalDecoder], block: bytes, *, final: bool = False
+) -> None:
+    for name, decoder in list(decoders.items()):
+        try:
+            decoder.decode(block, final)
+        except UnicodeDecodeError:
+            del decoders[name]
+
+
+class Rows:
+    """The rows of a file, broken ones too. `header` is that of a CSV."""
+
+    def __init__(self, path: Path, facts: Facts, mapping: Mapping) -> None:
+        self._mapping = mapping
+        self._escaped = facts.errors == "surrogateescape"
+        self._encoding = facts.encoding
+        newline = "" if mapping.form == "csv" else "\n"
+        self._file: TextIO = path.open(
+            encoding=facts.encoding, errors=facts.errors, newline=newline
+        )
+        self._raw: Any = self._file.buffer  # type: ignore[attr-defined]
+        self.header: list[str] = []
+        if mapping.form == "csv":
+            csv.field_size_limit(LONGEST)
+            self._reader = csv.reader(self._file, delimiter=mapping.delimiter, strict=True)
+            self._read_header()
+
+    @property
+    def position(self) -> int:
+        """Bytes read so far, to within a block."""
+        return self._raw.tell()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _read_header(self) -> None:
+        try:
+            found = next(self._reader, None) or [""]
+        except csv.Error as error:
+            raise FileFault(f"the header cannot be read: {error}") from error
+        self.header = [name.strip() for name in found]
+        twice = sorted({n for n in self.header if n and self.header.count(n) > 1})
+        if twice:
+            raise FileFault(f"the header names {', '.join(twice)} twice")
+        missing = [n for n in self._mapping.required if n not in self.header]
+        known = {*self._mapping.columns, *(i.column for i in self._mapping.identifiers)}
+        if missing or not (known & set(self.header) or self._mapping.rest):
+            wanted = ", ".join(missing or sorted(known))
+            raise FileFault(
+                f"this mapping needs the columns {wanted}; the header is {', '.join(self.header)}"
+            )
+
+    def __iter__(self) -> Iterator[Row]:
+        rows = self._csv() if self._mapping.form == "csv" else self._jsonl()
+        return map(self._decodable, rows) if self._escaped else rows
+
+    def _decodable(self, row: Row) -> Row:
+        if not row.fault and any("\udc80" <= c <= "\udcff" for c in str(row.content)):
+            return Row(row.line, fault=f"holds bytes that are not {self._encoding}")
+        return row
+
+    def _csv(self) -> Iterator[Row]:
+        width = len(self.header)
+        while True:
+            line = self._reader.line_num + 1
+            try:
+                cells = next(self._reader, None)
+            except csv.Error as error:
+                last = self._reader.line_num
+                where = f"lines {line} to {last}: " if last > line else ""
+                yield Row(line, fault=f"{where}{error}")
+                continue
+            if cells is None:
+                return
+            if not cells:
+                continue
+            if len(cells) != width:
+                yield Row(line, fault=f"has {len(cells)} cells, the header {width}")
+            else:
+                yield Row(line, {n: c for n, c in zip(self.header, cells, strict=True) if n})
+
+    def _jsonl(self) -> Iterator[Row]:
+        line = 0
+        while text := self._file.readline(LONGEST):
+            line += 1
+            if len(text) == LONGEST and not text.endswith("\n"):
+                while (more := self._file.readline(LONGEST)) and not more.endswith("\n"):
+                    pass
+                yield Row(line, fault=f"is longer than {LONGEST} characters")
+            elif text.strip():
+                try:
+                    yield Row(line, msgspec.json.decode(text.encode("utf-8", "surrogateescape")))
+                except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+                    yield Row(line, fault=f"is not JSON: {error}")

@@ -1,0 +1,166 @@
+"""Which issues make which items: a pure function of a subject's issues, items and ground.
+
+An item that nobody has touched is a projection of its issues under today's policy: whatever order
+they come in, it is the same. From the first act of a person on, item and evidence stay together.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from voc_backlog.domain.ground import Ground, Policy
+from voc_backlog.domain.issues import Issue, Subject
+from voc_backlog.domain.items import Item, new_item
+from voc_backlog.domain.priority import lead_of, number, priority
+from voc_backlog.domain.routing import owner_of
+from voc_backlog.domain.states import AT_REST
+
+DAY = 86_400_000_000
+
+
+class Filed(Struct, frozen=True):
+    """The items of a subject as they follow, and where each of its free issues counts ("": nowhere yet)."""
+
+    items: tuple[Item, ...]
+    homes: Mapping[str, str]
+
+
+def file(subject: Subject, items: Sequence[Item], issues: Iterable[Issue], ground: Ground) -> Filed:
+    """Items of a subject after the evidence.
+
+    `issues` are those about the subject and those pinned to its items. Free issues (not pinned) go to
+    the open item. Without one, the item that came to rest last takes those of its own time; one
+    detected after it wakes it or makes a new item, as the policy says.
+    """
+    free = [i for i in issues if not i.pinned and i.subject == subject]
+    said = [i for i in items if i.said]
+    opened = next((i for i in said if not i.at_rest), None)
+    last = max(said, key=lambda i: (i.said_at, i.ordinal), default=None)
+    woken, homes = "", dict.fromkeys((i.issue for i in free), "")
+    fresh = free
+    if opened is not None:
+        homes, fresh = dict.fromkeys(homes, opened.item), []
+    elif last is not None:
+        if any(
+            _files(i, ground.policy) and wakes(last, i.detected_at, ground.policy) for i in free
+        ):
+            woken, fresh = last.item, []
+            homes = dict.fromkeys(homes, last.item)
+        else:
+            fresh = [i for i in free if not _belongs(last, i, ground.policy)]
+            homes |= dict.fromkeys((i.issue for i in free if i not in fresh), last.item)
+    candidate = candidate_of(subject, items)
+    state = _state_of_new(fresh, ground.policy)
+    if state:
+        homes |= {i.issue: candidate.item for i in fresh}
+    everyone = list(items)
+    if state and candidate not in everyone:
+        everyone.append(candidate)
+    evidence = _evidence(everyone, issues, homes)
+    return Filed(
+        tuple(
+            follow(i, _state_now(i, woken, state), evidence.get(i.item, []), ground)
+            for i in everyone
+        ),
+        homes,
+    )
+
+
+def candidate_of(subject: Subject, items: Sequence[Item]) -> Item:
+    """The item that nobody has touched, else the one that would be next."""
+    untouched = next((i for i in items if not i.said), None)
+    return untouched or new_item(subject, 1 + max((i.ordinal for i in items), default=0))
+
+
+def wakes(item: Item, at: int, policy: Policy) -> bool:
+    """Whether evidence of this time opens an item at rest again: soon after its closing, or once it has slept."""
+    if item.said == "closed":
+        return item.said_at < at <= item.said_at + policy.reopen_days * DAY
+    return item.said == "declined" and at >= item.until
+
+
+def _belongs(item: Item, issue: Issue, policy: Policy) -> bool:
+    """Whether an issue is evidence of an item at rest, and not of one to come."""
+    if item.said == "closed":
+        return issue.detected_at <= item.said_at + policy.reopen_days * DAY
+    return item.said == "declined" or issue.detected_at <= item.said_at
+
+
+def _files(issue: Issue, policy: Policy) -> bool:
+    return issue.people_peak >= policy.file_people and issue.p_real_peak >= policy.file_p_real
+
+
+def _shows(issue: Issue, policy: Policy) -> bool:
+    least = min(policy.detect_p_real, policy.file_p_real)
+    return issue.people_peak >= policy.file_people and issue.p_real_peak >= least
+
+
+def _state_of_new(fresh: Sequence[Issue], policy: Policy) -> str:
+    """State of an item that these issues would make, "" if they make none."""
+    if any(_files(i, policy) for i in fresh):
+        return "filed"
+    return "detected" if any(_shows(i, policy) for i in fresh) else ""
+
+
+def _state_now(item: Item, woken: str, state_of_new: str) -> str:
+    """Without people's word an item is what its issues make it; nothing holds it: withdrawn."""
+    if not item.said:
+        return state_of_new or "retired"
+    return "reopened" if item.item == woken else item.said
+
+
+def _evidence(
+    items: Sequence[Item], issues: Iterable[Issue], homes: Mapping[str, str]
+) -> dict[str, list[Issue]]:
+    found: dict[str, list[Issue]] = {i.item: [] for i in items}
+    for issue in issues:
+        home = issue.item if issue.pinned else homes.get(issue.issue, "")
+        if home in found:
+            found[home].append(issue)
+    return found
+
+
+def follow(item: Item, state: str, issues: Sequence[Issue], ground: Ground) -> Item:
+    """An item in this state with all that follows from its evidence and the tenant's ground."""
+    lead = lead_of(issues)
+    rank = priority(item, lead, ground)
+    resting = state in AT_REST and bool(item.owner)
+    # An item at rest keeps the owner who brought it there.
+    owner, source = (item.owner, item.owner_from) if resting else owner_of(item.subject, ground)
+    if item.assigned:
+        owner, source = item.assigned, "person"
+    return msgspec.structs.replace(
+        item,
+        state=state,
+        title=item.named or title_of(item.subject, ground),
+        owner=owner,
+        owner_from=source,
+        priority=rank.value,
+        currency=ground.currency,
+        weights_version=ground.settings_version,
+        terms=rank.terms,
+        nps=rank.nps,
+        people=_people(item, issues),
+        issues=tuple(sorted(i.issue for i in issues)),
+        detected_at=min((i.detected_at for i in issues), default=item.acted_at),
+        changed_at=max([item.acted_at, *(i.changed_at for i in issues)]),
+    )
+
+
+def _people(item: Item, issues: Sequence[Issue]) -> int:
+    """The most people that any of its issues reached, or that a person told."""
+    told = item.told.get("people", 0.0)
+    reached = (number(i.evidence, "people") or 0.0 for i in issues)
+    return int(max([told, *reached, *(i.people_peak for i in issues)]))
+
+
+def title_of(subject: Subject, ground: Ground) -> str:
+    """What an item is called until a person names it: its cause, and where."""
+    _, cause, stage, product = subject
+    node = ground.nodes.get(cause)
+    name = (node.name if node else "") or cause
+    where = [w for w in (stage, product) if w]
+    if not name:
+        return " / ".join(where)
+    return f"{name} ({', '.join(where)})" if where else name
