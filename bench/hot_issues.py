@@ -8,13 +8,15 @@ degraded at random: 20 % unknown and 10 % wrong.
 """
 
 import argparse
+import json
 import random
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from statistics import median
 from zoneinfo import ZoneInfo
@@ -29,9 +31,9 @@ from voc_cli.company.phrases import BOOK  # noqa: E402
 from voc_scorecard.domain.cells import BUCKET, Cells, Place, Scope, cells_from  # noqa: E402
 from voc_scorecard.domain.detector import Alarm, Policy, evaluate  # noqa: E402
 from voc_scorecard.domain.episodes import DAY, HOUR, episodes  # noqa: E402
-from voc_scorecard.domain.forecast import forecast  # noqa: E402
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+STARTER = ROOT / "services/taxonomy/voc_taxonomy/starter/taxonomy.json"
 WITHIN = 48 * HOUR
 GRADES = {"perfect": (0.0, 0.0), "20 % unknown, 10 % wrong": (0.2, 0.1)}
 """Labels: share left unknown and share given to another cause at random."""
@@ -46,7 +48,7 @@ class Call:
     onset: int = 0
     onset_from: int = 0
     onset_to: int = 0
-    scope: Scope = Scope()
+    scope: Scope | None = None
     alarm: Alarm | None = None
 
 
@@ -68,14 +70,11 @@ def micros(moment: datetime) -> int:
     return round(moment.timestamp() * 1e6)
 
 
+@cache
 def places() -> dict[str, Place]:
-    from voc_cli.company.phrases import money, service, starting, using
-
-    return {
-        c: Place("", m.__name__.split(".")[-1])
-        for m in (money, service, starting, using)
-        for c in m.ENTRIES
-    }
+    """Where each cause of the starter taxonomy stands; its first stage is taken for the record's."""
+    nodes = json.loads(STARTER.read_text())["nodes"]
+    return {n["id"]: Place(n.get("parent", ""), n["stages"][0]) for n in nodes}
 
 
 def labels(made: Company, unknown: float, wrong: float, seed: int) -> dict[Key, tuple[str, ...]]:
@@ -92,21 +91,18 @@ def labels(made: Company, unknown: float, wrong: float, seed: int) -> dict[Key, 
     return given
 
 
-def scopes(
-    causes: Iterable[str], where: Mapping[str, Place], segment: str, product: str
-) -> set[Scope]:
+def scopes(causes: Iterable[str], segment: str, product: str) -> set[Scope]:
     """Every cell that a record counts in."""
     found = {Scope(), Scope(segment=segment), Scope(product=product)}
     for cause in causes:
-        place = where[cause]
-        found |= {Scope(stage=place.stage)} if place.stage else set()
-        for name in {cause, place.parent} - {""}:
-            found |= {
-                Scope(name),
-                Scope(name, segment=segment),
-                Scope(name, product=product),
-                Scope(name, segment=segment, product=product),
-            }
+        for where in (
+            Scope(cause),
+            Scope(cause, segment=segment),
+            Scope(cause, product=product),
+            Scope(cause, segment=segment, product=product),
+        ):
+            found.add(where)
+        found.add(Scope(stage=places()[cause].stage))
     return found
 
 
@@ -114,7 +110,7 @@ def rows(
     events: Iterable[dict], made: Company, given: dict[Key, tuple[str, ...]]
 ) -> Iterator[tuple[Scope, int, int]]:
     """One person per cell and local day, in that day's earliest bucket."""
-    zone, where = ZoneInfo(made.zone), places()
+    zone = ZoneInfo(made.zone)
     seen: set[tuple[Scope, int, int]] = set()
     done: set[Key] = set()
     for event in events:
@@ -124,7 +120,7 @@ def rows(
         done.add(key)
         at = datetime.fromisoformat(event["created_at"])
         day, person = at.astimezone(zone).toordinal(), made.truth.persons[key]
-        for scope in scopes(given[key], where, event["segment"], event.get("product", "")):
+        for scope in scopes(given[key], event["segment"], event.get("product", "")):
             if (scope, day, person) not in seen:
                 seen.add((scope, day, person))
                 yield scope, micros(at) // BUCKET * BUCKET, 1
@@ -206,7 +202,7 @@ def judge(made: Company, calls: list[Call], seconds: float) -> Outcome:
             if call.onset:
                 out.onset_errors.append((call.onset - micros(about.onset)) / HOUR)
                 out.onset_inside.append(call.onset_from <= micros(about.onset) <= call.onset_to)
-                if about.segment:
+                if about.segment and call.scope:
                     out.scoped.append(
                         call.scope.segment == about.segment or call.scope.product == about.product
                     )

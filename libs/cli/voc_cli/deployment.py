@@ -67,15 +67,20 @@ def read_topics(path: Path) -> dict[str, Topic]:
     }
 
 
+def topics() -> dict[str, tuple[int, dict[str, str]]]:
+    """The topics as declared, in the form of `voc_common.bus.apply_topics`; raises `TopicsFileError`."""
+    return _plain(read_topics(topics_file()))
+
+
+def _plain(wanted: Mapping[str, Topic]) -> dict[str, tuple[int, dict[str, str]]]:
+    return {n: (t.partitions, {k: str(v) for k, v in t.config.items()}) for n, t in wanted.items()}
+
+
 def apply_topics(place: Installation, wanted: Mapping[str, Topic]) -> list[str]:
     """Create missing topics and grow small ones; says what it did. Raises `BusError`."""
     from voc_common import bus  # noqa: PLC0415
 
-    as_text = {
-        name: (topic.partitions, {key: str(value) for key, value in topic.config.items()})
-        for name, topic in wanted.items()
-    }
-    return asyncio.run(bus.apply_topics(place.kafka, place.namespace, as_text))
+    return asyncio.run(bus.apply_topics(place.kafka, place.namespace, _plain(wanted)))
 
 
 def rewind(place: Installation, service: str, topics: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -320,11 +321,7 @@ async def apply_topics(
     async with _admin(servers) as admin:
         # One broker's loss must not be the loss of a topic, where there are more than one.
         replication = min(3, len((await admin.describe_cluster())["brokers"]))
-        there = {
-            t["topic"]: len(t["partitions"])
-            for t in await admin.describe_topics()
-            if not t["error_code"]
-        }
+        there = await _counts(admin)
         new = [
             NewTopic(namespace + n, count, replication, topic_configs=dict(config))
             for n, (count, config) in wanted.items()
@@ -335,16 +332,32 @@ async def apply_topics(
             for name, code, *_ in answer.topic_errors:
                 if code not in (0, errors.TopicAlreadyExistsError.errno):
                     raise BusError(f"topic {name}: {errors.for_code(code).__name__}")
-                done.append(f"created {name}")
-        grow = {
-            namespace + n: NewPartitions(count)
-            for n, (count, _) in wanted.items()
-            if 0 < there.get(namespace + n, 0) < count
-        }
+                done += [f"created {name}"] if code == 0 else []
+        there = await _settled(admin, {namespace + n: 1 for n in wanted})
+        grow = {namespace + n: c for n, (c, _) in wanted.items() if there[namespace + n] < c}
         if grow:
-            await admin.create_partitions(grow)
+            await admin.create_partitions({n: NewPartitions(c) for n, c in grow.items()})
+            await _settled(admin, grow)
             done += [f"grew {n}" for n in grow]
     return done
+
+
+async def _counts(admin: Any) -> dict[str, int]:
+    described = await admin.describe_topics()
+    return {t["topic"]: len(t["partitions"]) for t in described if not t["error_code"]}
+
+
+async def _settled(admin: Any, wanted: Mapping[str, int]) -> dict[str, int]:
+    """Wait until the brokers tell of all these topics and partitions: a moment after they are made."""
+    deadline = time.monotonic() + 15
+    while True:
+        there = await _counts(admin)
+        missing = [n for n, count in wanted.items() if there.get(n, 0) < count]
+        if not missing:
+            return there
+        if time.monotonic() > deadline:
+            raise BusError(f"Kafka does not show what was asked for: {', '.join(missing)}")
+        await asyncio.sleep(0.1)
 
 
 async def delete_topics(servers: str, names: Sequence[str]) -> None:
@@ -442,8 +455,5 @@ async def group_lag(servers: str, namespace: str, group: str, topics: Sequence[s
 async def partition_counts(servers: str, namespace: str) -> dict[str, int]:
     """The topics of a namespace that are there, each with its partitions; raises `BusError`."""
     async with _admin(servers) as admin:
-        return {
-            t["topic"].removeprefix(namespace): len(t["partitions"])
-            for t in await admin.describe_topics()
-            if t["topic"].startswith(namespace) and not t["error_code"]
-        }
+        counts = await _counts(admin)
+    return {n.removeprefix(namespace): c for n, c in counts.items() if n.startswith(namespace)}

@@ -280,14 +280,15 @@ class ItemChanged(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tru
 class Tick(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """All that was known before `through` has been published to this partition.
 
-    `load` names a history load of `tenant` that is complete with this tick; then `through` is the load's
-    last `known_at` and `since` its first.
+    `load` names a history load of `tenant`. When it begins, one tick that `opens` it goes out; when it is
+    complete, every partition gets a tick whose `since` and `through` are its first and last `known_at`.
     """
 
     through: int
     tenant: str = ""
     load: str = ""
     since: int = 0
+    opens: bool = False
 
 
 Event = (

@@ -54,7 +54,7 @@ class Fault:
 def fast_and_slow(
     rng: Random, start: datetime, end: datetime, causes: dict[str, tuple[str, ...]]
 ) -> tuple[Fault, Fault, tuple[datetime, datetime]]:
-    """Two faults of different themes and a campaign that touches neither's beginning.
+    """Two faults of different causes and a campaign that touches neither's beginning.
 
     `causes` are those to choose from, with the products that they occur in. The fast one: 26 to 60 people
     within 12 to 40 hours, in all segments. The slow one: 8 to 13 people a day, in one segment and one
@@ -72,7 +72,7 @@ def fast_and_slow(
         apart = min(abs(fast_onset - slow_onset), abs(fast_onset - slow_end)) > 2 * DAY
         clear = push_end < slow_onset - 2 * DAY or push_start > slow_end + 2 * DAY
         calm = not push_start - DAY < fast_onset < push_start + 2 * DAY
-        if first.split(".")[0] != second.split(".")[0] and apart and clear and calm:
+        if apart and clear and calm:
             break
     form: Form = rng.choice(("burst", "step", "ramp"))
     hours = rng.uniform(12, 40)

@@ -48,7 +48,7 @@ class Voices:
         if channel == "survey" and rng.random() < 0.4:
             return self._form(channel, at, person, Said("", "", rng.uniform(-0.4, 0.5))), ()
         if rng.random() < 0.09:
-            return self._form(channel, at, person, noise(rng)), ()
+            return self._form(channel, at, person, noise(rng, product)), ()
         said, causes = say(rng, cause, product), (cause,)
         if rng.random() < 0.05:
             other = self._topic(at)

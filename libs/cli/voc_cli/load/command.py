@@ -188,7 +188,7 @@ def entries(rows: Rows, mapper: Mapper) -> Iterator[Entry]:
     with contextlib.closing(Occurrences()) as occurrences:
         for row in rows:
             if row.fault:
-                yield Entry(row.line, b"", None, row.fault)
+                yield Entry(row.line, b"", row.content, row.fault)
                 continue
             try:
                 item = mapper.item(row.content)
@@ -225,21 +225,19 @@ async def _send(
         route = f"/v1/{plan.mapping.record}/batch"
         sender = Sender(client, route, book, query=query, patience=plan.patience)
         serving = [group.create_task(sender.serve(lane)) for lane in lanes]
-        await _read(
-            plan,
-            rows,
-            lanes,
-            list(book.state.lanes),
-            watch,
-            lambda: told(_seen(watch, rows, sender)),
-        )
+        # A task of its own: while ingest is away nothing is read, and that is what must be shown.
+        telling = group.create_task(_tell(lambda: told(_seen(watch, rows, sender))))
+        await _read(plan, rows, lanes, list(book.state.lanes), watch)
         for lane in lanes:
             await lane.end()
-        while True:
-            _, waiting = await asyncio.wait(serving, timeout=0.2)
-            told(_seen(watch, rows, sender))
-            if not waiting:
-                return
+        await asyncio.wait(serving)
+        telling.cancel()
+
+
+async def _tell(told: Callable[[], None]) -> None:
+    while True:
+        told()
+        await asyncio.sleep(0.2)
 
 
 def _seen(watch: Watch, rows: Rows, sender: Sender) -> Watch:
@@ -247,16 +245,8 @@ def _seen(watch: Watch, rows: Rows, sender: Sender) -> Watch:
     return watch
 
 
-async def _read(
-    plan: Plan,
-    rows: Rows,
-    lanes: list[Lane],
-    done: list[int],
-    watch: Watch,
-    told: Callable[[], None],
-) -> None:
+async def _read(plan: Plan, rows: Rows, lanes: list[Lane], done: list[int], watch: Watch) -> None:
     sources: set[str] = set()
-    shown = 0.0
     for entry in entries(rows, Mapper(plan.mapping, plan.source)):
         watch.rows += 1
         # A record's rows share a lane: its last state in the file must be the last to arrive.
@@ -269,6 +259,3 @@ async def _read(
             await lanes[number].add(entry)
         if watch.rows % 100 == 0:
             await asyncio.sleep(0)
-            if time.monotonic() - shown > 0.2:
-                shown = time.monotonic()
-                told()

@@ -136,7 +136,9 @@ class Rows:
         return map(self._decodable, rows) if self._escaped else rows
 
     def _decodable(self, row: Row) -> Row:
-        if not row.fault and any("\udc80" <= c <= "\udcff" for c in str(row.content)):
+        try:
+            msgspec.json.encode(row.content)
+        except UnicodeEncodeError:
             return Row(row.line, fault=f"holds bytes that are not {self._encoding}")
         return row
 
@@ -156,7 +158,7 @@ class Rows:
             if not cells:
                 continue
             if len(cells) != width:
-                yield Row(line, fault=f"has {len(cells)} cells, the header {width}")
+                yield Row(line, cells, f"has {len(cells)} cells, the header {width}")
             else:
                 yield Row(line, {n: c for n, c in zip(self.header, cells, strict=True) if n})
 

@@ -12,8 +12,11 @@ def iso(micros: int) -> str:
 
 
 def micros(value: datetime, name: str = "time") -> int:
-    """Microseconds since 1970; raises `Problem` for a time without an offset."""
+    """Microseconds since 1970; raises `Problem` for a time without an offset, or beyond years 1 to 9999 in UTC."""
     if value.tzinfo is None:
         raise Problem(422, f"{name} needs an offset, such as Z or +02:00")
-    delta = value.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    try:
+        delta = value.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    except OverflowError as error:
+        raise Problem(422, f"{name} is out of range") from error
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 from sqlalchemy import Row, TextClause, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -130,17 +130,19 @@ class Database:
             pool_recycle=1800,
             connect_args={"server_settings": settings, "timeout": 10},
         )
+        self._snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ")
 
     @contextlib.asynccontextmanager
     async def transaction(
-        self, tenant: str | None = None, shard: int = 0
+        self, tenant: str | None = None, shard: int = 0, *, snapshot: bool = False
     ) -> AsyncGenerator[Transaction]:
         """A READ COMMITTED transaction, in a tenant's name where one is given.
 
-        Raises `DatabaseAway` and `DataError`; whatever the block raises rolls back.
+        `snapshot`: REPEATABLE READ instead, for reads whose statements must see one state. Raises `DatabaseAway` and `DataError`; whatever the block raises rolls back.
         """
+        engine = self._snapshots if snapshot else self.engine
         try:
-            async with self.engine.begin() as connection:
+            async with engine.begin() as connection:
                 if tenant is not None:
                     await connection.execute(
                         _statement("select set_config('voc.tenant', :tenant, true)"),
@@ -152,6 +154,8 @@ class Database:
         except (PoolTimeout, OSError, TimeoutError) as error:
             raise DatabaseAway(f"{type(error).__name__}: {error}") from error
         except SQLAlchemyError as error:
+            if type(error) is StatementError:
+                raise  # a call that does not fit its statement: waiting would not mend it
             translated = _translate(error)
             raise translated from error
 

@@ -67,7 +67,7 @@ async def page(tx: Transaction, schema: str, tenant: str, after: str, limit: int
     return await tx.rows(
         f"select id, topic, type, reason, created_at, replayed_at, octet_length(value) as bytes, "
         f"left(encode(value, 'escape'), 500) as start from {schema}.dead_letter "
-        "where tenant = :tenant and (created_at, id) > (cast(:at as timestamptz), :ident) "
+        "where tenant = :tenant and (created_at, id) > (cast(cast(:at as text) as timestamptz), :ident) "
         "order by created_at, id limit :limit",
         tenant=tenant,
         at=at or "-infinity",

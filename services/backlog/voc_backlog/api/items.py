@@ -22,6 +22,7 @@ from voc_backlog.api.shapes import (
     trail_out,
 )
 from voc_backlog.domain.acts import Edit, Wish
+from voc_backlog.domain.issues import LATEST
 from voc_backlog.domain.items import Item
 from voc_backlog.domain.states import State
 from voc_backlog.handlers import items
@@ -38,7 +39,6 @@ Title = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1
 Text = Annotated[str, Field(max_length=4000, pattern=r"^[^\x00]*$")]
 Number = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 Effort = Annotated[float, Field(ge=0.01, le=3650, allow_inf_nan=False)]
-_LATEST = micros(datetime.fromisoformat("2100-01-01T00:00:00Z"))
 
 
 class Evidence(BaseModel, extra="forbid"):
@@ -99,7 +99,7 @@ def _time(value: datetime | None, name: str) -> int:
     if value is None:
         return 0
     found = micros(value, name)
-    if not 0 < found < _LATEST:
+    if not 0 < found < LATEST:
         raise Problem(422, f"{name} must lie between 1970 and 2100")
     return found
 

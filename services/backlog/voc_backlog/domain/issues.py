@@ -11,7 +11,8 @@ from voc_common.events import HotIssueChanged
 Subject = tuple[str, str, str, str]
 """What an item is about: tenant, cause, stage, product. At most one item of a subject is open."""
 
-_LATEST = 4_102_444_800_000_000  # the year 2100: what lies beyond is no time
+LATEST = 4_102_444_800_000_000
+"""The year 2100: what lies beyond is no time."""
 _TEXT = 200
 _PEOPLE = 2**31 - 1
 _VERSION = 2**62
@@ -125,7 +126,7 @@ def _check(event: HotIssueChanged) -> None:
     if not 0 <= event.people <= _PEOPLE:
         raise Unusable("people must not be negative")
     for name in ("onset", "detected_at", "changed_at"):
-        if not 0 <= getattr(event, name) <= _LATEST:
+        if not 0 <= getattr(event, name) <= LATEST:
             raise Unusable(f"{name} must be microseconds between 1970 and 2100")
     if not 0 <= event.p_real <= 1 or not (math.isfinite(event.expected) and event.expected >= 0):
         raise Unusable("p_real must lie in [0, 1] and expected must not be negative")

@@ -44,8 +44,12 @@ def number(evidence: Mapping[str, Any], name: str, least: float = 0.0) -> float 
 
 
 def lead_of(issues: Sequence[Issue]) -> Issue | None:
-    """The issue that speaks for an item: the latest of those that are not over, else the latest."""
-    return max(issues, key=lambda i: (not i.over, i.detected_at, i.issue), default=None)
+    """The issue that speaks for an item: of those that are not over, else of all, the one of most real people."""
+    return max(
+        issues,
+        key=lambda i: (not i.over, i.p_real * i.people, i.detected_at, i.issue),
+        default=None,
+    )
 
 
 def priority(item: Item, lead: Issue | None, ground: Ground) -> Priority:
@@ -107,7 +111,8 @@ class _Seen:
         return f"settings, version {self._ground.settings_version}" if stated else "default"
 
     def p_real(self) -> Term:
-        if self._lead is None:
+        # A doubtful issue that joins must not weaken a person's word.
+        if self._lead is None or self._item.flags:
             return Term("p_real", 1.0, "probability", "flagged by a person")
         return Term("p_real", self._lead.p_real, "probability", f"hot issue {self._lead.issue}")
 
@@ -131,7 +136,7 @@ class _Seen:
         accounts, _ = self._evidence("accounts")
         share, _ = self._evidence("revenue_known_share")
         known = (accounts or 0.0) * (1.0 if share is None else min(share, 1.0))
-        if total is not None and known > 0:
+        if total is not None and known * _ABSURD >= total and known > 0:
             return Term("mean_revenue", round(total / known, 4), unit, source)
         if "mean_revenue" in self._ground.stated:
             return self.weight("mean_revenue", unit)

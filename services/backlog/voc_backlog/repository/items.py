@@ -297,7 +297,7 @@ async def flags(tx: Transaction, tenant: str, item: str, limit: int) -> list[Fla
             note=r.note,
             told=r.told,
             made_by=r.made_by,
-            made_at=r.made_at.isoformat(),
+            made_at=r.made_at.isoformat().replace("+00:00", "Z"),
         )
         for r in rows
     ]
@@ -318,7 +318,7 @@ async def trail(tx: Transaction, tenant: str, item: str, before: int, limit: int
         Trail(
             version=r.version,
             made_by=r.made_by,
-            made_at=r.made_at.isoformat(),
+            made_at=r.made_at.isoformat().replace("+00:00", "Z"),
             from_state=r.from_state,
             to_state=r.to_state,
             why=r.why,

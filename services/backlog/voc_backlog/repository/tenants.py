@@ -133,7 +133,12 @@ async def route_set(tx: Transaction, tenant: str, version: int | None = None) ->
     )
     if row is None:
         return None
-    return RouteSet(row.version, _read_routes(row.routes), row.made_by, row.made_at.isoformat())
+    return RouteSet(
+        row.version,
+        _read_routes(row.routes),
+        row.made_by,
+        row.made_at.isoformat().replace("+00:00", "Z"),
+    )
 
 
 async def add_routes(

@@ -37,9 +37,9 @@ example.com example.org example.net example.edu test.com test.de domain.com your
 mydomain.com company.com yourcompany.com nomail.com noemail.com none.com fake.com asdf.com
 """)
 SPECIAL_TOPS = words("""
-test example invalid localhost local arpa onion internal lan
+test invalid localhost local arpa onion internal lan
 """)
-"""Top-level domains that no mail reaches (RFC 2606, 6761, 6762)."""
+"""Top-level domains that no mail reaches (RFC 2606, 6761, 6762); `example` is left to demos and documents."""
 
 PUBLIC_INBOXES = words("""
 mailinator.com guerrillamail.com guerrillamail.info sharklasers.com 10minutemail.com yopmail.com

@@ -113,9 +113,13 @@ def _agree(records: Sequence[Record], rules: Rules, generic: AbstractSet[bytes])
     for record in records:
         names.add(record.name)
         for key in record.keys:
-            if key.hard and rules.ids and key.hash not in generic:
-                if ids.setdefault(key.issuer, key.hash) != key.hash:
-                    return False
+            if (
+                key.hard
+                and rules.ids
+                and key.hash not in generic
+                and ids.setdefault(key.issuer, key.hash) != key.hash
+            ):
+                return False
     if len(names) == 1 or not rules.names:
         return True
     # Beyond a few names comparing all of them costs more than clustering does.

@@ -53,23 +53,29 @@ def generic_values(records: Iterable[Record], rules: Rules = RULES) -> frozenset
     Right for every value all of whose holders are in `records`. Of another it may miss that it is
     generic but never calls it so wrongly: more holders only add names and ids.
     """
-    heads: dict[bytes, set[str]] = {}
-    ids: dict[bytes, dict[str, set[bytes]]] = {}
-    for record in records:
-        head = record.name.head
-        hard = [key for key in record.keys if key.hard]
+    listed = list(records)
+    holders: dict[bytes, int] = {}
+    for record in listed:
         for key in record.keys:
-            if head:
-                heads.setdefault(key.hash, set()).add(head)
-            for other in hard:
-                if other is not key:
-                    ids.setdefault(key.hash, {}).setdefault(other.issuer, set()).add(other.hash)
+            holders[key.hash] = holders.get(key.hash, 0) + 1
+    least = min(rules.generic_names, rules.generic_ids)
+    many = {value for value, count in holders.items() if count > least}
+    if not many:
+        return frozenset()
+    heads: dict[bytes, set[str]] = {value: set() for value in many}
+    ids: dict[bytes, dict[str, set[bytes]]] = {value: {} for value in many}
+    for record in listed:
+        for key in record.keys:
+            if key.hash in many:
+                if record.name.head:
+                    heads[key.hash].add(record.name.head)
+                for other in record.keys:
+                    if other.hard and other is not key:
+                        ids[key.hash].setdefault(other.issuer, set()).add(other.hash)
     return frozenset(
         value
-        for value in heads.keys() | ids.keys()
-        if is_generic(
-            len(heads.get(value, ())), max(map(len, ids.get(value, {}).values()), default=0), rules
-        )
+        for value in many
+        if is_generic(len(heads[value]), max(map(len, ids[value].values()), default=0), rules)
     )
 
 

@@ -25,7 +25,11 @@ MAX_ITEMS = 1000
 Sender = Annotated[Principal, Depends(caller("feedback:write"))]
 Here = Annotated[Service, Depends(service_of)]
 LoadId = Annotated[
-    str, Query(max_length=64, description="a load of POST /v1/loads that these items belong to")
+    str,
+    Query(
+        pattern="^([0-9a-f]{24})?$",
+        description="a load of POST /v1/loads that these items belong to",
+    ),
 ]
 
 

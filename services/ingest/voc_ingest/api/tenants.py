@@ -152,7 +152,10 @@ def _allowed(who: Principal, tenant: str) -> bool:
     return False
 
 
-@router.put("/v1/tenants/{tenant}", responses=problems(409))
+@router.put(
+    "/v1/tenants/{tenant}",
+    responses={201: {"description": "Created", "model": TenantOut}, **problems(409)},
+)
 async def put_tenant(
     request: Request,
     response: Response,

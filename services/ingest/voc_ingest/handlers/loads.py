@@ -3,8 +3,9 @@
 import secrets
 from collections.abc import Sequence
 
-from voc_common.events import Tick
+from voc_common.events import FeedbackReceived, Tick
 from voc_common.postgres import Database
+from voc_common.wire import encode_tick, topic
 from voc_common.worker import Context
 
 from voc_ingest.handlers.ticks import publish_ticks
@@ -34,6 +35,10 @@ async def begin(
         if not await tenants.source_rows(tx, tenant, only=source):
             raise NoSource(source)
         await loads.create(tx, row)
+        if history:
+            # Later services must not judge a half-loaded past; the closing ticks let them.
+            opening = Tick(through=0, tenant=tenant, load=row.load, opens=True)
+            tx.emit_raw([encode_tick(opening, topic(FeedbackReceived, "bulk"), 0)])
     return row
 
 

@@ -3,11 +3,12 @@
 from random import Random
 
 from voc_cli.company.forms import Said
-from voc_cli.company.phrases import money, service, starting, using
+from voc_cli.company.phrases import buying, money, service, starting, using
 from voc_cli.company.phrases.entry import Entry
-from voc_cli.company.phrases.slots import AFTER, BEFORE, NOISE, fill
+from voc_cli.company.phrases.slots import AFTER, BEFORE, NOISE, UNLISTED, fill
 
 BOOK: dict[str, Entry] = {
+    **buying.ENTRIES,
     **starting.ENTRIES,
     **using.ENTRIES,
     **money.ENTRIES,
@@ -30,6 +31,8 @@ def say(rng: Random, cause: str, product: str) -> Said:
     return Said(" ".join(parts), product, entry.mood)
 
 
-def noise(rng: Random) -> Said:
-    """Something that is about nothing in particular."""
-    return Said(fill(rng, rng.choice(NOISE)), "", rng.uniform(-0.2, 0.2))
+def noise(rng: Random, product: str) -> Said:
+    """Something about nothing in particular, or about what the starter taxonomy does not know."""
+    if rng.random() < 0.4:
+        return Said(fill(rng, rng.choice(UNLISTED)), product, -0.3)
+    return Said(fill(rng, rng.choice(NOISE)), product, rng.uniform(-0.2, 0.2))

@@ -1,10 +1,10 @@
-"""Phrases about paying Tallyhill: charges, invoices, refunds, prices."""
+"""Phrases about paying Tallyhill: charges, bills, refunds, prices, contracts."""
 
 from voc_cli.company.phrases.entry import Entry
 
 ENTRIES = {
-    "double_charge": Entry(
-        1.0,
+    "wrong-charge": Entry(
+        1.1,
         -0.55,
         (
             "My bank app shows {amount} leaving for Tallyhill two times within {mins} minutes.",
@@ -16,41 +16,12 @@ ENTRIES = {
             "The card was hit again with {amount} although the receipt for the same period is in my inbox.",
             "Same subscription, same period, two payments gone. {amount} too much.",
             "I'm {amount} short because your system collected the fee a second time {when}.",
-        ),
-        breaks=True,
-    ),
-    "wrong_invoice": Entry(
-        0.9,
-        -0.35,
-        (
-            "The bill for {month} lists {n} users, we have never had that many.",
-            "Your statement says {amount} but the plan I agreed to costs less.",
-            "Company address on bill {ref} is our old one, I changed it weeks ago.",
-            "There is a line called 'add-on' for {amount} on what you sent us and nobody here ordered any add-on.",
-            "VAT was worked out on the gross figure on {ref}, so the total is off.",
-            "{who} can't book {ref}: the figures at the bottom do not match the lines above.",
-            "You invoiced the wrong legal entity, our accountants sent {ref} back.",
-            "Discount we were promised is missing from the {month} bill.",
             "Got billed for a full year although we are on the monthly plan.",
+            "Discount we were promised was not taken off, {amount} too much.",
         ),
         breaks=True,
     ),
-    "refund_late": Entry(
-        0.8,
-        -0.5,
-        (
-            "I was told {n} working days for my money back. That was in {month}.",
-            "Still no sign of the {amount} that you agreed to return.",
-            "How long does it take to send {amount} back to a card? I have been waiting {n} weeks.",
-            "The credit you confirmed {when} has not shown up on our statement.",
-            "My accountant keeps asking where the reimbursement of {amount} is and I have no answer.",
-            "You closed my ticket saying it had been paid back. It hasn't, I checked with {bank}.",
-            "Third time of asking: when do I get the overpaid {amount}?",
-            "Promised to reverse the charge on {day}, nothing has arrived here.",
-        ),
-        breaks=True,
-    ),
-    "payment_declined": Entry(
+    "payment-declined": Entry(
         0.9,
         -0.45,
         (
@@ -66,8 +37,52 @@ ENTRIES = {
         ),
         breaks=True,
     ),
-    "price_rise": Entry(
+    "invoice-problem": Entry(
         0.9,
+        -0.35,
+        (
+            "Company address on bill {ref} is our old one, I changed it weeks ago.",
+            "VAT was worked out on the gross figure on {ref}, so the total is off.",
+            "{who} can't book {ref}: the figures at the bottom do not match the lines above.",
+            "You invoiced the wrong legal entity, our accountants sent {ref} back.",
+            "There's no bill in my mailbox for {month}, our auditor wants one.",
+            "{ref} lacks the order reference that our buyers insist on.",
+            "I need a proper VAT receipt for {amount}, what I got is a slip.",
+            "Your {month} paperwork hasn't reached accounts.",
+            "The company name on {ref} is misspelt, the tax office won't have it.",
+        ),
+        breaks=True,
+    ),
+    "refund-delay": Entry(
+        0.8,
+        -0.5,
+        (
+            "I was told {n} working days for my money back. That was in {month}.",
+            "Still no sign of the {amount} that you agreed to return.",
+            "How long does it take to send {amount} back to a card? I have been waiting {n} weeks.",
+            "The credit you confirmed {when} has not shown up on our statement.",
+            "My accountant keeps asking where the reimbursement of {amount} is and I have no answer.",
+            "You closed my ticket saying it had been paid back. It hasn't, I checked with {bank}.",
+            "Third time of asking: when do I get the overpaid {amount}?",
+            "Promised to reverse the charge on {day}, nothing has arrived here.",
+        ),
+        breaks=True,
+    ),
+    "surprise-renewal": Entry(
+        0.6,
+        -0.5,
+        (
+            "Another twelve months started by themselves, no reminder, nothing.",
+            "I wanted to let it run out in {month} and you prolonged it.",
+            "Locked in for one more year because I missed a date that no one mentioned.",
+            "The contract went on automatically at {amount}. I never agreed to that.",
+            "Had I known that it rolls over I'd have said so in time.",
+            "You drew {amount} for a new term that nobody here had asked for.",
+            "{who} only noticed on the statement that we were bound for another year.",
+        ),
+    ),
+    "price-increase": Entry(
+        0.8,
         -0.5,
         (
             "From {amount} to nearly double in one go, and I only heard by accident.",
@@ -79,8 +94,8 @@ ENTRIES = {
             "Loyal for years and the thanks is {amount} more per month.",
         ),
     ),
-    "price_too_high": Entry(
-        1.0,
+    "poor-value": Entry(
+        0.9,
         -0.3,
         (
             "For a one-person business {amount} a month is steep.",
@@ -90,6 +105,19 @@ ENTRIES = {
             "Good tool, silly money.",
             "I'd take payroll too if it didn't cost as much as everything else together.",
             "What you ask per seat adds up fast once there are {n} of us.",
+        ),
+    ),
+    "cancellation-friction": Entry(
+        0.7,
+        -0.55,
+        (
+            "How do I get out? There's no button anywhere to end the plan.",
+            "Ended it online, and was asked to ring, and then to write. Ridiculous.",
+            "My notice has been ignored twice.",
+            "We shut the business and you keep sending bills.",
+            "Your colleague tried for {mins} minutes to talk me out of going.",
+            "Closing the account seems to need a letter, a call and a full moon.",
+            "I want to go, {who} wants to go, and your form says 'talk to an adviser first'.",
         ),
     ),
 }

@@ -1,9 +1,9 @@
-"""Phrases about being helped, being paid out, being safe, and leaving."""
+"""Phrases about help, goods, safety, and what people like."""
 
 from voc_cli.company.phrases.entry import Entry
 
 ENTRIES = {
-    "slow_reply": Entry(
+    "support-wait": Entry(
         1.1,
         -0.45,
         (
@@ -19,7 +19,7 @@ ENTRIES = {
         ),
         breaks=True,
     ),
-    "unhelpful": Entry(
+    "unhelpful-answer": Entry(
         0.8,
         -0.5,
         (
@@ -32,19 +32,7 @@ ENTRIES = {
             "{who} felt talked down to on the phone.",
         ),
     ),
-    "repeat": Entry(
-        0.7,
-        -0.45,
-        (
-            "I've now explained it to {n} different people, each starts from scratch.",
-            "Passed from one desk to the next and back to the first.",
-            "Every time I ring I have to tell the whole tale again.",
-            "First they said billing, billing said tech, tech says billing.",
-            "Nobody seems to see what I told your colleague {when}.",
-            "This is contact number {n} about {ref}.",
-        ),
-    ),
-    "bot": Entry(
+    "chatbot-dead-end": Entry(
         0.5,
         -0.4,
         (
@@ -53,68 +41,48 @@ ENTRIES = {
             "Going round in circles with an automatic answering thing {when}.",
             "Typed 'human' {n} times into the chat window.",
             "The machine cheerfully told me how to do what I'd just said doesn't work.",
+            "Press one, press three, press one again, cut off.",
+            "It apologises, asks me to rephrase, apologises again.",
+            "Is there any way past the talking computer on your hotline?",
+            "Said 'colleague' {n} times, got 'I am here to help' {n} times.",
         ),
+        breaks=True,
     ),
-    "docs": Entry(
-        0.5,
-        -0.2,
+    "delivery-delay": Entry(
+        0.7,
+        -0.45,
         (
-            "The article about payroll describes a screen that no longer exists.",
-            "I searched your help pages for 'credit note' and got nothing useful.",
-            "The instructions skip the one step I'm stuck on.",
-            "Link number {n} in the guide leads nowhere.",
-            "Your video is from years ago, the buttons have all moved.",
-        ),
-    ),
-    "payout_late": Entry(
-        1.0,
-        -0.5,
-        (
-            "Customers paid by card on {day}, the money hasn't been passed on to us.",
-            "Our takings of {amount} are stuck with you since {when}.",
-            "Normally it lands the next morning, now it's day {n} and {bank} has nothing.",
-            "Where is the transfer for the weekend's sales?",
-            "'On its way' it says beside our {amount}, for days on end.",
-            "I can't pay my suppliers because you're holding what we earned.",
-            "The settlement of {ref} hasn't come through.",
-            "{who} is asking why the shop's card income isn't on the account.",
-            "You've kept our funds back without saying why.",
+            "The card reader I ordered on {day} still hasn't come.",
+            "Your courier says delivered, there's no reader here.",
+            "Waiting {n} days for the till roll and the terminal.",
+            "Tracking for {ref} hasn't moved since {when}.",
+            "We open on {day} and the card machine isn't here.",
+            "Where is the parcel with our second terminal?",
+            "Promised next day, now it's been {n} days, no box.",
+            "The replacement reader seems to be lost in the post.",
+            "{who} has been staying in for your driver {when}, in vain.",
         ),
         breaks=True,
         products=("payments", "mobile app"),
     ),
-    "payroll_wrong": Entry(
-        0.8,
-        -0.55,
+    "damaged-or-wrong-item": Entry(
+        0.5,
+        -0.5,
         (
-            "Wages for {n} of my staff came out too low this time.",
-            "The tax code on {who}'s payslip is nonsense.",
-            "Pension deduction was taken off two times over.",
-            "Overtime isn't in the pay run although it was approved.",
-            "Everybody's net pay is out by a few pounds since {month}.",
-            "Our apprentice was paid as if she were over twenty-five.",
-            "Holiday pay is worked out wrongly in your software.",
-            "Payslips show last year's thresholds.",
+            "The reader came with a cracked display.",
+            "You've sent the charger but not the terminal.",
+            "I got the white model, I need the one with a printer.",
+            "The new machine doesn't hold any charge, straight from the parcel.",
+            "Box was open and the cable is missing.",
+            "There's somebody else's shop name on the terminal you sent.",
+            "Second machine, same fault: it won't take chip cards out of the box.",
+            "Ordered two readers, there was one in the parcel and {n} leaflets.",
+            "Screen of the new terminal is dark, the rest lights up.",
         ),
         breaks=True,
-        products=("payroll",),
+        products=("payments", "mobile app"),
     ),
-    "invoice_not_sent": Entry(
-        0.8,
-        -0.45,
-        (
-            "My client swears that {ref} never arrived, your side says delivered.",
-            "Bills I send out land nowhere, {n} customers have asked for them.",
-            "Sent a quote {when}, it still says 'queued'.",
-            "The invoices of {day} are all sitting in the outbox.",
-            "Nobody gets our mails from Tallyhill any longer.",
-            "I press send, it says done, and the recipient waits in vain.",
-            "Whatever I post to my customers through you comes back undelivered.",
-        ),
-        breaks=True,
-        products=("invoicing", "mobile app"),
-    ),
-    "security": Entry(
+    "security-concern": Entry(
         0.5,
         -0.6,
         (
@@ -122,68 +90,40 @@ ENTRIES = {
             "I got a mail in your name asking for my bank details. Is that you?",
             "I can see another company's customer in my list!",
             "Somebody changed our payout account and it wasn't us.",
-            "Who at your end may look at our wages? I'd like that in writing.",
             "Got a warning that our data was found on the net, is it from your side?",
             "Strange device '{device}' appears among mine.",
+            "Someone rang, said they were Tallyhill, and wanted the code from my phone.",
+            "My password turned up in a leak list and I use it only with you.",
         ),
         breaks=True,
     ),
-    "privacy_request": Entry(
+    "privacy-request": Entry(
         0.4,
         -0.15,
         (
             "Please delete all that you hold about me.",
             "I'd like a copy of every bit of personal information you keep on us.",
-            "Take me off your mailing list, I've asked before.",
             "Where are our records stored, and who gets to see them?",
-            "We need a data processing agreement signed by {day}.",
+            "Our lawyer wants the paper on how you treat personal details, by {day}.",
+            "Who at your end may look at our wages? I'd like that in writing.",
+            "Do you pass our customers' addresses on to anybody?",
+            "I object to my details being used for statistics.",
         ),
     ),
-    "cancel_hard": Entry(
-        0.8,
-        -0.55,
+    "unwanted-messages": Entry(
+        0.5,
+        -0.4,
         (
-            "How do I get out? There's no button anywhere to end the plan.",
-            "I told you {when} that we're leaving and you still take {amount}.",
-            "Ended it online, and was asked to ring, and then to write. Ridiculous.",
-            "My notice has been ignored twice.",
-            "We shut the business and you keep sending bills.",
-            "Your colleague tried for {mins} minutes to talk me out of going.",
+            "I said no to adverts in {month} and they still pour in.",
+            "Another newsletter, the {n}th this month. Enough.",
+            "Your people ring me about loans I don't want.",
+            "I unsubscribe and the adverts keep coming.",
+            "Texts with offers at seven in the morning, seriously?",
+            "Please stop selling me things inside the program.",
+            "Three calls from your sales floor since {day}. I'm a customer already!",
         ),
     ),
-    "auto_renew": Entry(
-        0.6,
-        -0.5,
-        (
-            "Another twelve months started by themselves, no reminder, nothing.",
-            "I wanted to let it run out in {month} and you prolonged it.",
-            "Locked in for one more year because I missed a date that no one mentioned.",
-            "The contract went on automatically at {amount}. I never agreed to that.",
-            "Had I known that it rolls over I'd have said so in time.",
-        ),
-    ),
-    "upgrade": Entry(
-        0.6,
-        0.0,
-        (
-            "We've grown, how do we move to the bigger plan without losing our numbers?",
-            "Need {n} more seats from {day}, who do I talk to?",
-            "Can we add payroll half way through the month?",
-            "The switch to the larger package went through but the new menus don't show.",
-            "We are opening a second shop, does it need its own subscription?",
-        ),
-    ),
-    "downgrade": Entry(
-        0.4,
-        -0.15,
-        (
-            "We let two people go, can we have fewer seats?",
-            "I'd like the small plan again, the large one is wasted on us.",
-            "How do I pause for the winter? We're seasonal.",
-            "Can I drop payroll and keep the rest?",
-        ),
-    ),
-    "praise_people": Entry(
+    "praise-support": Entry(
         1.0,
         0.6,
         (
@@ -193,20 +133,34 @@ ENTRIES = {
             "The lady on the phone stayed with me until payroll was through.",
             "Never had such a friendly answer from a software firm.",
             "Whoever answered {ref} deserves a rise.",
+            "Your colleague explained VAT to me as if I were a friend, not a nuisance.",
+            "Callback within {mins} minutes, problem gone.",
         ),
     ),
-    "praise_product": Entry(
-        1.4,
+    "praise-product": Entry(
+        1.3,
         0.65,
         (
             "Saves me a whole evening every week.",
             "I actually enjoy doing the books now.",
             "Does what it says, no fuss.",
-            "Invoices out in a minute, money in next day. Happy.",
             "Best thing we did for the business this year.",
             "Clear, quick, my accountant likes it too.",
             "Been with you {n} months and wouldn't go back to paper.",
             "The receipt scanner is a little marvel.",
+        ),
+    ),
+    "praise-reliability": Entry(
+        0.6,
+        0.6,
+        (
+            "Never once been down in {n} months, impressive.",
+            "Quick as lightning even with all our receipts in it.",
+            "Invoices out in a minute, money in next day. Happy.",
+            "It simply runs, day in, day out.",
+            "Pages snap open, a joy after our old program.",
+            "The reader arrived the very next morning, full marks.",
+            "Month end, all of us in it at once, not a hiccup.",
         ),
     ),
 }

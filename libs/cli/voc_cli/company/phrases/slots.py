@@ -162,6 +162,19 @@ NOISE: tuple[str, ...] = (
     "Could you forward this to {who}? It's about the raffle.",
 )
 
+UNLISTED: tuple[str, ...] = (
+    "Customers paid by card on {day}, the money hasn't been passed on to us.",
+    "Our takings of {amount} are stuck with you since {when}.",
+    "Normally it lands the next morning, now it's day {n} and {bank} has nothing.",
+    "Where is the transfer for the weekend's sales?",
+    "'On its way' it says beside our {amount}, for days on end.",
+    "{who} is asking why the shop's card income isn't on the account.",
+    "The tax code on {who}'s payslip is nonsense.",
+    "Overtime isn't in the pay run although it was approved.",
+    "Our apprentice was paid as if she were over twenty-five.",
+)
+"""Real trouble for which the starter taxonomy has no cause."""
+
 
 def fill(rng: Random, template: str) -> str:
     """The template with every slot filled, each time anew."""

@@ -1,63 +1,9 @@
-"""Phrases of people who look around, sign up and set up."""
+"""Phrases about setting up, getting in and learning the ropes."""
 
 from voc_cli.company.phrases.entry import Entry
 
 ENTRIES = {
-    "misleading_ad": Entry(
-        0.5,
-        -0.35,
-        (
-            "The banner said free for a year, inside it turns out to be {n} weeks.",
-            "Your advert on the train promises bank feeds for everyone, they come only with the big plan.",
-            "What the video shows has little to do with what I got after buying.",
-            "The salesperson swore that payroll was included. It is not.",
-            "You claim 'set up in five minutes' everywhere. We are on day {n}.",
-            "I came because of the offer in the newsletter and at the till it was gone.",
-            "The comparison chart on your home page simply isn't true any more.",
-        ),
-    ),
-    "pricing_unclear": Entry(
-        0.8,
-        -0.15,
-        (
-            "I can't work out from the site what we'd pay with {n} employees.",
-            "Does the {amount} include VAT or not? It says so nowhere.",
-            "Which of the three plans has card payments in it? The table left me none the wiser.",
-            "Is that per user or per company? I read the page twice.",
-            "What happens to the fee once I go over {n} invoices?",
-            "Could somebody spell out what the transaction fee is on top of the monthly one?",
-            "Looked for a price list that a normal person can read and gave up.",
-        ),
-    ),
-    "trial": Entry(
-        0.6,
-        -0.1,
-        (
-            "My test period ran out before I had imported a single customer, any chance of a few more days?",
-            "Could I try payroll for {n} days before I commit?",
-            "I never got round to testing, my free days are over. Can you reopen them?",
-            "The demo account blocks exactly the part I need to see.",
-            "Half of the menu is greyed out while I'm only trying it out.",
-            "Is a credit card really needed just to have a look around?",
-        ),
-    ),
-    "verification": Entry(
-        0.9,
-        -0.45,
-        (
-            "Registered {when}, and the mail with the activation link never reached me.",
-            "I press 'send again' on the confirmation page and my inbox stays empty, junk folder too.",
-            "The link in your welcome message says it has expired the second I click it.",
-            "Cannot finish opening an account: the code you text me never comes.",
-            "{who} waited {mins} minutes for the confirmation mail and then gave up.",
-            "Your sign-up form takes my details, thanks me, and that's the last I hear.",
-            "Created our company profile on {day} and still can't activate it.",
-            "It tells me the address is already registered, yet there was never a mail to confirm it.",
-            "New starter here, stuck at 'check your email'. Nothing to check.",
-        ),
-        breaks=True,
-    ),
-    "setup_confusing": Entry(
+    "setup-confusion": Entry(
         1.1,
         -0.25,
         (
@@ -71,7 +17,7 @@ ENTRIES = {
             "I must have missed a step, none of my customers turn up anywhere.",
         ),
     ),
-    "import_fails": Entry(
+    "import-failure": Entry(
         0.9,
         -0.4,
         (
@@ -87,15 +33,96 @@ ENTRIES = {
         ),
         breaks=True,
     ),
-    "no_human_start": Entry(
-        0.4,
+    "documentation-gap": Entry(
+        0.5,
+        -0.2,
+        (
+            "What you write about payroll in the help pages was true two versions ago.",
+            "I searched your help pages for 'credit note' and got nothing useful.",
+            "The instructions skip the one step I'm stuck on.",
+            "Link number {n} in the guide leads nowhere.",
+            "Your video is from years ago, the buttons have all moved.",
+            "Nowhere do you explain how to close a financial year.",
+            "Half of what the handbook says about {day} payouts is from another era.",
+        ),
+    ),
+    "roles-and-invitations": Entry(
+        0.6,
         -0.3,
         (
-            "We were promised somebody to help us get going, that person has never rung.",
-            "My onboarding session was called off twice, now it's {month}.",
-            "Nobody showed up to the kick-off call on {day}.",
-            "The consultant assigned to us left and no one took over.",
-            "A short training for {n} colleagues would be nice, how do we book that?",
+            "I asked {who} to join and the invite never turned up.",
+            "Our trainee can see everybody's wages, that's surely not meant to be.",
+            "How do I let {who} send bills without touching the bank?",
+            "Made a colleague administrator, she still can't change a thing.",
+            "Adding a team member ends in 'not allowed', yet I'm the owner.",
+            "The person who left is still listed and I can't take them off.",
+            "{n} invitations sent, none of the new people can accept.",
+            "Since {day} my bookkeeper has lost her rights to the ledger.",
+            "Payroll needs a second approver and I can't name one.",
         ),
+        breaks=True,
+    ),
+    "login-failure": Entry(
+        1.2,
+        -0.4,
+        (
+            "It just throws me back to the start page, whatever I type.",
+            "It says my details are wrong. They're not, I've used them every day for {n} months.",
+            "Locked out since {when}, and payroll is due.",
+            "After typing user name and secret the circle turns for ever.",
+            "{who} and I both get 'session invalid' as soon as we're in.",
+            "On {device} I'm signed out every {mins} minutes.",
+            "None of us in the office gets past the front page {when}.",
+            "My usual way in is shut, it claims there is no such user.",
+            "I keep getting tossed out after a few seconds, over and over.",
+        ),
+        breaks=True,
+    ),
+    "password-reset": Entry(
+        0.6,
+        -0.4,
+        (
+            "The reset mail brings me to a page that doesn't load.",
+            "I chose a new password twice, it's turned down both times as 'too similar'.",
+            "Forgot my secret word, asked for a new one, nothing comes.",
+            "The link for picking another password says it was used already.",
+            "Five times I've pressed 'forgotten', five times silence.",
+            "It lets me set a fresh password and afterwards only takes the old one.",
+            "Can't change it: the field for the current password refuses what I just logged in with.",
+            "After choosing a new one I'm told the old session must end first, and then nothing.",
+            "Where do I ask for a fresh password? The page for it is blank in {browser}.",
+        ),
+        breaks=True,
+    ),
+    "two-factor": Entry(
+        0.7,
+        -0.4,
+        (
+            "The six digits from the authenticator are turned down every single time.",
+            "New phone, and now I can't produce the second code any more.",
+            "Your text with the one-time number comes {mins} minutes late, by then it's void.",
+            "I've used up my backup codes and there's no way to make new ones.",
+            "Extra security step asks me again on each click, that can't be right.",
+            "The push for approval never pops up on {device}.",
+            "How do I move the second factor over to {who}?",
+            "Fresh codes every thirty seconds, none of them good enough for you.",
+            "Key fob plugged in, light blinks, your page says 'not recognised'.",
+        ),
+        breaks=True,
+    ),
+    "single-sign-on": Entry(
+        0.35,
+        -0.4,
+        (
+            "Our people come in through the company directory, since {day} they all bounce.",
+            "Signing in via our identity provider ends in 'assertion not valid'.",
+            "We rolled over the SAML certificate and now nobody in the firm gets through.",
+            "The Microsoft button for staff goes round in a loop.",
+            "New joiners aren't created from the directory any more.",
+            "Okta says fine, Tallyhill says who are you.",
+            "Every colleague with a company login is stuck outside {when}, those with a private one get in.",
+            "Directory users land on a blank page after our own login screen.",
+        ),
+        breaks=True,
     ),
 }

@@ -150,6 +150,8 @@ begin
   if current_setting('role') !~ 'ingest_worker$' or month > now() - interval '62 days' then
     raise exception 'not allowed' using errcode = '42501';
   end if;
+  -- The door's inserts queue behind this lock: rather try again in an hour than make them wait.
+  perform set_config('lock_timeout', '300ms', true);
   execute format('drop table if exists {schema}.%I', name);
 end $$
 """

@@ -1,0 +1,51 @@
+"""What the scorecard consumes, and its worker."""
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from voc_common.events import (
+    ActivityIdentified,
+    FeedbackClassified,
+    ItemChanged,
+    RecordsErased,
+    RecordsMoved,
+    TaxonomyPublished,
+    TenantConfigured,
+)
+from voc_common.settings import load
+from voc_common.stage import Handler, Subscriptions
+from voc_common.wire import topic
+from voc_common.worker import Context, Job, Worker
+
+from voc_scorecard.handlers import counting, hot_issues, told
+from voc_scorecard.settings import ScorecardSettings
+
+SUBSCRIPTIONS: Mapping[type[Any], Handler] = {
+    FeedbackClassified: counting.feedback_classified,
+    ActivityIdentified: counting.activity_identified,
+    RecordsMoved: counting.records_moved,
+    RecordsErased: counting.records_erased,
+    TaxonomyPublished: told.taxonomy_published,
+    TenantConfigured: told.tenant_configured,
+    ItemChanged: told.item_changed,
+}
+
+
+async def watch(context: Context) -> bool:
+    """Judge the closed buckets of one tenant; True if there was one."""
+    partitions = await context.producer.partitions(topic(FeedbackClassified, "live"))
+    found = await context.database.retried(partial(hot_issues.closed, partitions=partitions))
+    if found is None:
+        return False
+    alarms = await asyncio.to_thread(hot_issues.judge, found)
+    await context.database.retried(partial(hot_issues.conclude, found=found, alarms=alarms))
+    return True
+
+
+def worker() -> Worker:
+    """The worker, its settings from the environment."""
+    settings = load(ScorecardSettings)
+    subscriptions = Subscriptions(handlers=SUBSCRIPTIONS, ticks=told.ticked)
+    return Worker("scorecard", settings, subscriptions, (Job("watch", watch, 1.0),))

@@ -1,0 +1,1 @@
+"""What the scorecard decides by: facts of records, contributions to counters, chains, ranges, detection."""

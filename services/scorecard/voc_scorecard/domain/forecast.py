@@ -1,0 +1,224 @@
+"""How many people to expect per cell and bucket, from nothing but the days before.
+
+Expected = level x hour-of-week profile, times the volume ratio that the detector applies per window.
+The level is a discounted Gamma-Poisson (West and Harrison, Bayesian Forecasting and Dynamic Models, 2nd
+ed., 14.4) over days that are at least a guard band old, each winsorised, so that an outbreak does not
+become the new normal while it runs. A cell's exposure is what the rest of its group heard that day, so
+that its level is a share and follows the group's volume without delay.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voc_scorecard.domain.cells import Calendar, Cells, calendar
+
+Floats = NDArray[np.float64]
+
+DISCOUNT = 0.97
+"""Weight that a day keeps one day later; half of it is gone after 23 days."""
+GUARD = 2
+"""Whole days before today that the level does not see yet."""
+PRIOR_PEOPLE, PRIOR_DAYS = 0.5, 1.0
+"""Gamma prior of a level: half a person in one day."""
+WINSOR = 2.5
+"""Standard deviations above its expectation at which a day is cut off."""
+WINSOR_FROM = 7
+"""Days of data before days are cut off; earlier the level is too uncertain to say what is much."""
+PHI_PRIOR = 100.0
+"""People's worth of pooled dispersion in each cell's own."""
+SWING_PRIOR, SWING_WEIGHT = 0.02, 500.0
+"""Squared relative swing of a cell's rate from day to day, and the weight of this guess."""
+SLOTS = 168
+RATIO_PRIOR = 10.0
+"""People's worth of `no change` in a volume ratio."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The expectation of every bucket as it stood when its local day began.
+
+    `total` has shape (cells, buckets + 1): people expected before each bucket at volume ratio 1, so a
+    window's expectation is a difference. `shape` (cells, days) is the Gamma shape of the level: the number
+    of people that it rests on. `swing` (days) is the squared relative swing of rates from day to day, common
+    to all cells; `phi` (cells, days) by how much the variance of a cell exceeds what all this explains, at
+    least 1. `day` is the local day of each bucket. `known_days` counts the days of data before each local
+    day, `live` the watched cells that hear from anybody.
+    """
+
+    total: Floats
+    shape: Floats
+    phi: Floats
+    swing: Floats
+    day: NDArray[np.intp]
+    known_days: NDArray[np.intp]
+    live: NDArray[np.intp]
+
+
+def forecast(cells: Cells) -> Forecast:
+    """Expectations for every bucket of `cells`; those of a day rest on days before its guard band only."""
+    when = calendar(cells)
+    hourly = np.add.reduceat(cells.people, when.first_bucket, axis=1, dtype=np.float64)
+    levels = _Levels(cells, when, hourly)
+    per_hour = np.zeros_like(hourly)
+    count = len(cells.scopes)
+    shape = np.full((count, when.days), PRIOR_PEOPLE)
+    phi = np.ones((count, when.days))
+    swing = np.full(when.days, SWING_PRIOR)
+    live = np.zeros(when.days, np.intp)
+    edges = np.searchsorted(when.day_of_hour, np.arange(when.days + 1))
+    for day in range(when.days):
+        if day > GUARD:
+            levels.learn(day - GUARD - 1, slice(edges[day - GUARD - 1], edges[day - GUARD]))
+        hours = slice(edges[day], edges[day + 1])
+        per_hour[:, hours] = levels.expected(hours)
+        shape[:, day] = levels.shape()
+        phi[:, day] = levels.phi()
+        swing[day] = levels.swing()
+        live[day] = levels.live()
+    spread = per_hour[:, when.hour] / (when.share_of_hour * 6)[when.hour]
+    total = np.zeros((count, cells.buckets + 1))
+    np.cumsum(spread, axis=1, out=total[:, 1:])
+    day_of_bucket = when.day_of_hour[when.hour]
+    known = np.maximum(0, np.arange(when.days) - levels.first_day(when))
+    return Forecast(total, shape, phi, swing, day_of_bucket, known.astype(np.intp), live)
+
+
+def volume_ratio(seen: Floats, expected: Floats, towards: Floats | float = 1.0) -> Floats:
+    """How much more its group hears than expected: a Gamma-Poisson mean around `towards`.
+
+    The prior weighs `RATIO_PRIOR` people and gives way when the group is far above it: a backlog that
+    comes in at once must not look like hundreds of outbreaks.
+    """
+    aim = expected * towards
+    prior = RATIO_PRIOR * np.minimum(1.0, (aim + RATIO_PRIOR) / (seen + RATIO_PRIOR))
+    return (seen + prior * towards) / (expected + prior)
+
+
+class _Levels:
+    """The state that a day's forecast needs: O(168) numbers per cell, one update per day."""
+
+    def __init__(self, cells: Cells, when: Calendar, hourly: Floats) -> None:
+        count = len(cells.scopes)
+        self._cells, self._when, self._hourly = cells, when, hourly
+        self._people: Floats = np.zeros(count)
+        self._exposure: Floats = np.zeros(count)
+        self._alone: NDArray[np.bool_] = cells.group == np.arange(count)
+        self._slots = np.zeros((count, SLOTS))
+        self._visits = np.zeros(SLOTS)
+        self._profile = np.ones((count, SLOTS))
+        self._square: Floats = np.zeros(count)
+        self._mean: Floats = np.zeros(count)
+        self._unexplained = self._mean_square = 0.0
+        self._learned = 0
+        whole = cells.people.sum(axis=0)
+        filled = np.flatnonzero(whole)
+        self._first = int(filled[0]) if len(filled) else cells.buckets
+
+    def first_day(self, when: Calendar) -> int:
+        """Local day of the first person."""
+        if self._first >= self._cells.buckets:
+            return when.days
+        return int(when.day_of_hour[when.hour[self._first]])
+
+    def learn(self, day: int, hours: slice) -> None:
+        """Takes in a finished local day; the first may have begun in the middle and is left out."""
+        if day <= self.first_day(self._when):
+            return
+        cells, slot = self._cells, self._when.slot_of_hour[hours]
+        share = self._when.share_of_hour[hours]
+        seen = self._hourly[:, hours].sum(axis=1)
+        usual = (self._profile[:, slot] * share).sum(axis=1) / 24
+        heard = np.maximum(0.0, seen[cells.group] - seen[cells.theme])
+        grouped = heard * usual / np.maximum(usual[cells.group], 1e-9)
+        exposure = grouped
+        exposure[self._alone] = usual[self._alone]
+        mean = self._rate() * exposure
+        known = mean + mean**2 / self.shape()
+        variance = known + mean**2 * self.swing()
+        cut = seen
+        if self._learned >= WINSOR_FROM:
+            cut = np.minimum(seen, mean + WINSOR * np.sqrt(self.phi() * variance) + 1)
+            miss, watched = (cut - mean) ** 2, cells.watched
+            self._square = DISCOUNT * self._square + miss * mean / np.maximum(variance, 1e-9)
+            self._mean = DISCOUNT * self._mean + mean
+            self._unexplained = DISCOUNT * self._unexplained + (miss - known)[watched].sum()
+            self._mean_square = DISCOUNT * self._mean_square + (mean[watched] ** 2).sum()
+        self._people = DISCOUNT * self._people + cut
+        self._exposure = DISCOUNT * self._exposure + exposure
+        scale = np.divide(cut, seen, out=np.ones_like(seen), where=seen > 0)
+        self._slots *= DISCOUNT
+        self._visits *= DISCOUNT
+        np.add.at(self._visits, slot, share)
+        for column, into in enumerate(slot):
+            self._slots[:, into] += self._hourly[:, hours.start + column] * scale
+        self._learned += 1
+        self._profile = _profiles(self._slots, self._visits, cells.group)
+
+    def expected(self, hours: slice) -> Floats:
+        """People per cell and hour of a day to come, shape (cells, hours)."""
+        slot, share = self._when.slot_of_hour[hours], self._when.share_of_hour[hours]
+        return self._level()[:, None] * self._profile[:, slot] * share / 24
+
+    def shape(self) -> Floats:
+        """Gamma shape of each level."""
+        return PRIOR_PEOPLE + self._people
+
+    def phi(self) -> Floats:
+        """Excess dispersion of days, each cell's own shrunk to that of all watched cells, at least 1."""
+        watched = self._cells.watched
+        pooled = (self._square[watched].sum() + PHI_PRIOR) / (self._mean[watched].sum() + PHI_PRIOR)
+        own = (self._square + PHI_PRIOR * pooled) / (self._mean + PHI_PRIOR)
+        return np.maximum(1.0, own)
+
+    def swing(self) -> float:
+        """Squared relative swing of rates: the variance that counting and unsure levels leave over."""
+        prior = SWING_PRIOR * SWING_WEIGHT
+        return max(0.0, self._unexplained + prior) / (self._mean_square + SWING_WEIGHT)
+
+    def live(self) -> int:
+        """Watched cells that hear from anybody at all, about one person in two months or more."""
+        return int((self._cells.watched & (self._people >= 0.5)).sum())
+
+    def _volume(self) -> Floats:
+        """People a day in the group of each cell without its theme; 1 for a cell that is its own group."""
+        group, theme = self._cells.group, self._cells.theme
+        level = (PRIOR_PEOPLE + self._people) / (PRIOR_DAYS + self._exposure)
+        others = 1.0 - self._people[theme] / np.maximum(self._people[group], 1e-9)
+        volume = np.maximum(level[group] * np.clip(others, 0.05, 1.0), 0.1)
+        volume[self._alone] = 1.0
+        return volume
+
+    def _rate(self) -> Floats:
+        """People per unit of exposure: per day, or per person that the rest of its group hears from."""
+        return (PRIOR_PEOPLE + self._people) / (PRIOR_DAYS * self._volume() + self._exposure)
+
+    def _level(self) -> Floats:
+        return self._rate() * self._volume()
+
+
+def _profiles(slots: Floats, visits: Floats, group: NDArray[np.intp]) -> Floats:
+    """Relative rate of each hour of the week per cell, shape (cells, 168), mean 1.
+
+    A group's is shrunk to weekday x hour of day and that to flat, a cell's to its group's; each bin holds
+    some people's worth of the coarser profile, so that few data give the coarse one.
+    """
+    count = len(slots)
+    grid, times = slots.reshape(count, 7, 24), visits.reshape(7, 24)
+    hours = max(float(times.sum()), 1e-9)
+    mean = grid.sum(axis=(1, 2))[:, None] / hours + 1e-9
+    weekday = (grid.sum(axis=2) + 20) / (mean * times.sum(axis=1) + 20)
+    of_day = np.einsum("cw,wh->ch", weekday, times) * mean
+    hour = (grid.sum(axis=1) + 10) / (of_day + 10)
+    coarse = (weekday[:, :, None] * hour[:, None, :]).reshape(count, SLOTS)
+    fine = coarse * (slots + 20) / (mean * coarse * visits + 20)
+    fine /= fine.mean(axis=1, keepdims=True)
+    wide = fine[group]
+    total = mean * hours
+    usual = wide * visits
+    usual *= total / np.maximum(usual.sum(axis=1, keepdims=True), 1e-9)
+    own = wide * (slots + 20) / (usual + 20)
+    own /= own.mean(axis=1, keepdims=True)
+    own[group == np.arange(count)] = fine[group == np.arange(count)]
+    return own

@@ -1,0 +1,57 @@
+"""Numbers as they were once: what has changed since is taken back by the same functions that counted it."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from voc_common.postgres import Transaction
+
+from voc_scorecard.domain.contributions import Delta, Moved
+from voc_scorecard.domain.facts import Fact
+from voc_scorecard.domain.persons import ALL_DAYS, Moves, count_answers, count_days
+from voc_scorecard.repository import groups, journal
+from voc_scorecard.repository.groups import PersonKey
+
+MOST = 50_000
+"""Changes that are taken back for one read."""
+
+
+class TooFarBack(Exception):
+    """So much has changed since, or the counters are younger: the message says which."""
+
+
+async def taken_back(tx: Transaction, tenant: str, as_of: int) -> Mapping[str, Moved]:
+    """What to add to the counters, by table, so that they are as of `as_of` (UTC microseconds; 0: now).
+
+    Erased records are not brought back. Raises `TooFarBack`.
+    """
+    if not as_of:
+        return {}
+    changes = await changed(tx, tenant, as_of)
+    delta = Delta()
+    persons: dict[PersonKey, Moves] = defaultdict(Moves)
+    for then, now in changes.values():
+        for fact, sign in ((now, -1), (then, 1)):
+            if fact is not None and fact.person:
+                moves = persons[tenant, fact.person]
+                (moves.came if sign > 0 else moves.went).append(fact)
+            elif fact is not None:
+                delta.record(tenant, fact, sign)
+    members = await groups.members(tx, dict.fromkeys(persons, ALL_DAYS)) if persons else {}
+    for key, moves in persons.items():
+        present = members.get(key, ())
+        count_days(delta, tenant, moves, {}, present, ever=True)
+        if moves.scored():
+            count_answers(delta, tenant, moves, present)
+    return delta.moved()
+
+
+async def changed(
+    tx: Transaction, tenant: str, as_of: int
+) -> Mapping[str, tuple[Fact | None, Fact | None]]:
+    """Facts that were others then: record -> (then, now). Raises `TooFarBack`."""
+    if as_of < await journal.rebuilt_at(tx):
+        raise TooFarBack("the numbers were counted anew after that moment")
+    changes = await journal.changes_since(tx, tenant, as_of, MOST)
+    if changes is None:
+        raise TooFarBack(f"more than {MOST} records have changed since; ask for a later moment")
+    return changes

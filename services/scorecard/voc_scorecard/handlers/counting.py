@@ -1,0 +1,150 @@
+"""Count records: join their parts, and move every number by new minus old in the same transaction."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+from voc_common.events import (
+    ActivityIdentified,
+    Attribution,
+    Event,
+    FeedbackClassified,
+    RecordsErased,
+    RecordsMoved,
+)
+from voc_common.postgres import Transaction
+
+from voc_scorecard.domain.contributions import Delta
+from voc_scorecard.domain.persons import (
+    ALL_DAYS,
+    Moves,
+    count_answers,
+    count_days,
+    count_new_day,
+    needs,
+)
+from voc_scorecard.handlers import hot_issues
+from voc_scorecard.repository import counters, groups, journal, records
+from voc_scorecard.repository.groups import PersonKey
+from voc_scorecard.repository.records import NO_DECISION, NO_REVISION, Change, Parts
+
+
+async def feedback_classified(tx: Transaction, batch: Sequence[FeedbackClassified]) -> list[Event]:
+    """Count feedback with all its parts; nothing follows."""
+    parts = [Parts(e.tenant, e.record_id, e.revision, e.attribution, e.decision) for e in batch]
+    await count(tx, await records.join(tx, parts))
+    return []
+
+
+class _Subscription(msgspec.Struct):
+    """What is kept of an activity's attributes: the contracted revenue of a subscription."""
+
+    mrr: float | None = None
+    currency: str | None = None
+
+
+async def activity_identified(tx: Transaction, batch: Sequence[ActivityIdentified]) -> list[Event]:
+    """Count activities; of their attributes only contracted revenue is kept."""
+    parts: list[Parts] = []
+    for e in batch:
+        revenue = _revenue(e)
+        parts.append(
+            Parts(
+                e.tenant,
+                e.record_id,
+                e.revision,
+                e.attribution,
+                NO_DECISION,
+                revenue.mrr,
+                revenue.currency,
+            )
+        )
+    await count(tx, await records.join(tx, parts))
+    return []
+
+
+class _Body(msgspec.Struct):
+    attributes: _Subscription = msgspec.field(default_factory=_Subscription)
+
+
+_body = msgspec.json.Decoder(_Body).decode
+_NO_REVENUE = _Subscription()
+
+
+def _revenue(event: ActivityIdentified) -> _Subscription:
+    if event.revision.kind != "subscription":
+        return _NO_REVENUE
+    try:
+        return _body(event.body).attributes
+    except msgspec.ValidationError:
+        return _NO_REVENUE
+
+
+async def records_moved(tx: Transaction, batch: Sequence[RecordsMoved]) -> list[Event]:
+    """Move records to other persons, also before the records themselves arrive."""
+    newest: dict[tuple[str, str], Parts] = {}
+    for event in batch:
+        for m in event.records:
+            key = (event.tenant, m.record_id)
+            if key not in newest or m.version > newest[key].attribution.version:
+                whose = Attribution(m.version, m.person, m.account)
+                newest[key] = Parts(*key, NO_REVISION, whose, NO_DECISION)
+    await count(tx, await records.join(tx, [newest[key] for key in sorted(newest)]))
+    return []
+
+
+async def records_erased(tx: Transaction, batch: Sequence[RecordsErased]) -> list[Event]:
+    """Forget records for good: from every number, from the journal, also before they arrive."""
+    gone = {(event.tenant, record) for event in batch for record in event.records}
+    await count(tx, await records.erase(tx, gone))
+    return []
+
+
+async def count(tx: Transaction, changes: Iterable[Change]) -> None:
+    """Move all counters by what the changes of record states mean, records and groups alike."""
+    moved = [c for c in changes if c.old != c.new]
+    if not moved:
+        return
+    delta = Delta()
+    persons: dict[PersonKey, Moves] = defaultdict(Moves)
+    for change in moved:
+        if (old := change.old) is not None:
+            if old.person:
+                persons[change.tenant, old.person].went.append(old)
+            else:
+                delta.record(change.tenant, old, -1)
+        if (new := change.new) is not None:
+            if new.person:
+                persons[change.tenant, new.person].came.append(new)
+            else:
+                delta.record(change.tenant, new, 1)
+    if persons:
+        await _count_persons(tx, dict(sorted(persons.items())), delta)
+    tables = delta.moved()
+    for table, counts in tables.items():
+        await counters.add(tx, table, counts)
+    await hot_issues.mark(tx, tables["pulse"])
+    await journal.write(tx, [c for c in moved if c.old is not None])
+
+
+async def _count_persons(tx: Transaction, persons: Mapping[PersonKey, Moves], delta: Delta) -> None:
+    latest = await groups.lock(tx, list(persons))
+    wanted = {key: need for key, moves in persons.items() if (need := needs(moves, latest[key]))}
+    members = await groups.members(tx, wanted) if wanted else {}
+    kept: dict[PersonKey, dict[str, int]] = {}
+    for key, moves in persons.items():
+        need = wanted.get(key)
+        if need is None and len(moves.came) == 1:
+            kept[key] = count_new_day(delta, key[0], moves.came[0], latest[key])
+            continue
+        now, ever = members.get(key, ()), need is ALL_DAYS
+        days = count_days(delta, key[0], moves, latest[key], now, ever=ever)
+        if days != latest[key]:
+            kept[key] = days
+    if kept:
+        await groups.keep(tx, kept)
+    askers = [key for key, moves in persons.items() if moves.scored()]
+    if askers:
+        scored = await groups.scored(tx, askers)
+        for key in askers:
+            count_answers(delta, key[0], persons[key], scored.get(key, ()))

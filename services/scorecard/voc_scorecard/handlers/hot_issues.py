@@ -1,0 +1,228 @@
+"""Judge closed buckets: load people per bucket, let the detector decide, save issues and tell the backlog.
+
+The judgement is a pure function of closed buckets, so it is made again from the earliest bucket that a
+correction touched, and comes to what it would have come to had the data always been so.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from voc_common.events import FeedbackClassified, HotIssueChanged
+from voc_common.postgres import Transaction
+
+from voc_scorecard.domain.cells import BUCKET, DAY_BUCKETS, Cells, Place, Scope, cells_from
+from voc_scorecard.domain.detector import Alarm, Policy, evaluate
+from voc_scorecard.domain.dimensions import scope
+from voc_scorecard.domain.episodes import Episode, episodes
+from voc_scorecard.domain.issues import WITHDRAWN, Issue, cells_of, issue, issue_id
+from voc_scorecard.repository import hot_issues
+from voc_scorecard.repository.hot_issues import Watch
+
+HISTORY_BUCKETS = 70 * DAY_BUCKETS
+"""What the forecast looks back on."""
+SLACK = 30_000_000
+"""A request may have taken its stamp this long before it committed (microseconds)."""
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Alarm).decode
+
+
+@dataclass(frozen=True, slots=True)
+class _Causes:
+    """The tenant's causes as the detector reads them."""
+
+    places: Mapping[str, Place]
+    names: Mapping[str, str]
+    unwatched: frozenset[str]
+
+
+async def mark(tx: Transaction, pulse: Iterable[tuple[Any, ...]]) -> None:
+    """Note which buckets a batch touched, so that judged ones among them are judged again."""
+    earliest: dict[str, int] = {}
+    for tenant, bucket in pulse:
+        earliest[tenant] = min(bucket, earliest.get(tenant, bucket))
+    if earliest:
+        await hot_issues.mark(tx, earliest)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What must be judged of a tenant, loaded: buckets from `begin` to `until`, on the counts in `cells`."""
+
+    watched: Watch
+    known: _Causes
+    cells: Cells
+    earlier: Sequence[Alarm]
+    begin: int
+    until: int
+
+
+async def closed(tx: Transaction, partitions: int) -> Judgement | None:
+    """Load a tenant that has closed buckets to judge, or None.
+
+    `partitions` is the number of partitions of the topic of classified feedback.
+    """
+    through = await hot_issues.through(tx, FeedbackClassified.TOPIC, partitions)
+    if through is None:
+        return None
+    until = (through - SLACK) // BUCKET
+    watched = await hot_issues.due(tx, until, f"{FeedbackClassified.TOPIC}.bulk", partitions)
+    if watched is None:
+        return None
+    first = await hot_issues.first_pulse(tx, watched.tenant)
+    first = until if first is None else min(first, until)
+    begin = first if watched.judged is None else watched.judged + 1
+    if watched.dirty_from is not None:
+        begin = min(begin, watched.dirty_from)
+    begin = min(max(begin, first), until)
+    start = max(first, begin - HISTORY_BUCKETS)
+    known = await _causes(tx, watched.tenant)
+    cells = await _cells(tx, watched, start, until, known)
+    earlier = [_decode(a) for a in await hot_issues.alarms(tx, watched.tenant, start, begin)]
+    return Judgement(watched, known, cells, earlier, begin, until)
+
+
+def judge(found: Judgement, policy: Policy | None = None) -> list[Alarm]:
+    """The alarms of the buckets that must be judged. Takes seconds of CPU for weeks of history: not on the loop."""
+    start = found.cells.start // BUCKET
+    return evaluate(found.cells, found.begin - start, found.until - start, policy or Policy())
+
+
+async def conclude(tx: Transaction, found: Judgement, alarms: Sequence[Alarm]) -> None:
+    """Save a judgement and tell of what changed, unless somebody else judged or counted there meanwhile."""
+    tenant = found.watched.tenant
+    if not await hot_issues.unchanged(tx, found.watched):
+        return
+    rows = [(a.detected_at // BUCKET - 1, cells_of(a.scope), _encode(a)) for a in alarms]
+    await hot_issues.replace_alarms(tx, tenant, found.begin, rows)
+    outbreaks = episodes([*found.earlier, *alarms], found.until * BUCKET, found.known.places)
+    await _save(tx, tenant, outbreaks, found.known, found.cells.start)
+    await hot_issues.judged(tx, found.watched, found.until)
+
+
+async def _causes(tx: Transaction, tenant: str) -> _Causes:
+    rows = await hot_issues.causes(tx, tenant)
+    return _Causes(
+        {r.cause: Place(r.parent, r.stages[0] if r.stages else "") for r in rows},
+        {r.cause: r.name for r in rows},
+        frozenset({r.cause for r in rows if r.kind == "praise"} | {"unknown"}),
+    )
+
+
+async def _cells(tx: Transaction, watched: Watch, start: int, until: int, known: _Causes) -> Cells:
+    rows: list[tuple[Scope, int, int]] = []
+    for r in await hot_issues.pulses(tx, watched.tenant, start, until):
+        where = scope(r.cell)
+        if where is not None:
+            rows.append((where, r.bucket * BUCKET, r.people))
+    return cells_from(
+        rows,
+        start=start * BUCKET,
+        buckets=until - start,
+        zone=watched.zone,
+        places=known.places,
+        unwatched=known.unwatched,
+    )
+
+
+async def _save(
+    tx: Transaction, tenant: str, outbreaks: Sequence[Episode], known: _Causes, since: int
+) -> None:
+    """Write what changed, and tell of it. An issue that the data no longer bear out is withdrawn."""
+    there = await hot_issues.issues(tx, tenant)
+    now = time.time_ns() // 1000
+    current: set[str] = set()
+    for outbreak in outbreaks:
+        at = outbreak.scope
+        onset = outbreak.onset[0]
+        reached = await hot_issues.reach(
+            tx, tenant, at.cause, at.stage, at.segment, at.product, onset, outbreak.seen_at
+        )
+        found = issue(tenant, outbreak, reached, known.names)
+        current.add(issue_id(tenant, outbreak))
+        before = there.get(found.issue)
+        if before is None or not _same(found, before):
+            await _tell(tx, tenant, found, before.version + 1 if before else 1, now)
+    for name, before in there.items():
+        if name not in current and before.detected_at >= since and before.state != WITHDRAWN:
+            gone = msgspec.structs.replace(_issue(before), state=WITHDRAWN)
+            await _tell(tx, tenant, gone, before.version + 1, now)
+
+
+def _issue(row: Any) -> Issue:
+    return Issue(**{f: getattr(row, f) for f in Issue.__struct_fields__})
+
+
+def _same(found: Issue, row: Any) -> bool:
+    before = _issue(row)
+    shown = (
+        "state",
+        "cause",
+        "stage",
+        "product",
+        "segment",
+        "onset",
+        "seen_at",
+        "people",
+        "evidence",
+    )
+    return all(getattr(found, f) == getattr(before, f) for f in shown)
+
+
+async def _tell(tx: Transaction, tenant: str, found: Issue, version: int, now: int) -> None:
+    await hot_issues.save(tx, tenant, found, version, now)
+    tx.emit(
+        [
+            HotIssueChanged(
+                tenant=tenant,
+                issue=found.issue,
+                version=version,
+                state=found.state,
+                cause=found.cause,
+                stage=found.stage,
+                product=found.product,
+                onset=found.onset,
+                detected_at=found.detected_at,
+                changed_at=now,
+                people=found.people,
+                expected=found.expected,
+                p_real=found.p_real,
+                evidence=found.evidence,
+            )
+        ]
+    )
+
+
+async def page(
+    tx: Transaction,
+    tenant: str,
+    states: Sequence[str],
+    least_people: int,
+    before: tuple[int, str],
+    limit: int,
+) -> list[tuple[Any, str]]:
+    """Issues with the owner of their cause."""
+    rows = await hot_issues.page(tx, tenant, states, least_people, before, limit)
+    owners = {r.cause: r.owner for r in await hot_issues.causes(tx, tenant)}
+    return [(r, owners.get(r.cause, "")) for r in rows]
+
+
+async def one(tx: Transaction, tenant: str, name: str) -> tuple[Any, str] | None:
+    """An issue with the owner of its cause, or None."""
+    row = await hot_issues.one(tx, tenant, name)
+    if row is None:
+        return None
+    owners = {r.cause: r.owner for r in await hot_issues.causes(tx, tenant)}
+    return row, owners.get(row.cause, "")
+
+
+async def verdicts(tx: Transaction, tenant: str, name: str) -> Sequence[Any]:
+    """What people said of an issue."""
+    return await hot_issues.verdicts(tx, tenant, name)
+
+
+async def say(tx: Transaction, tenant: str, name: str, verdict: str, note: str, by: str) -> None:
+    """Store a person's verdict."""
+    await hot_issues.say(tx, tenant, name, verdict, note, by)

@@ -1,0 +1,227 @@
+"""Answer reads: a scorecard, a time series, the records behind a number; now, or as they were once."""
+
+from collections.abc import Mapping, Sequence
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from voc_common.postgres import Transaction
+
+from voc_scorecard.domain import dimensions
+from voc_scorecard.domain.contributions import Moved
+from voc_scorecard.domain.ranges import (
+    DAY,
+    FIVE_MINUTES,
+    HOUR,
+    Span,
+    day_start,
+    five,
+    local_day,
+    local_spans,
+    sum_spans,
+)
+from voc_scorecard.domain.scorecard import (
+    SMALL_GROUP,
+    Score,
+    Volume,
+    Window,
+    score,
+    volume,
+    window_spans,
+)
+from voc_scorecard.handlers.as_of import taken_back
+from voc_scorecard.repository import journal, reads, told
+
+
+class Cell(Struct, frozen=True):
+    """A cell's numbers in a window and in the one before; None where a small group is hidden."""
+
+    cell: str
+    now: Volume | None
+    before: Volume | None
+    scores: tuple[tuple[Score, Score], ...]
+
+
+class Scorecard(Struct, frozen=True):
+    """A scorecard: the whole and its cells, what was read, and how sure it is.
+
+    `since` and `until` are the window in UTC microseconds. `late` and `suspect` count among the records
+    of the whole. `corrected` counts facts of the window that changed after it ended, by reason.
+    """
+
+    zone: str
+    window: Window
+    since: int
+    until: int
+    whole: Cell
+    cells: tuple[Cell, ...]
+    names: Mapping[str, str]
+    late: int
+    suspect: int
+    corrected: Mapping[str, int]
+    watermark: int
+
+
+class Asked(Struct, frozen=True):
+    """What a scorecard is wanted for: `last` local day (None: today) and `as_of` (0: now), in microseconds."""
+
+    by: str
+    days: int
+    stakeholder: str
+    last: int | None
+    as_of: int
+
+
+async def scorecard(
+    tx: Transaction, tenant: str, asked: Asked, now: int, topics: Sequence[str]
+) -> Scorecard:
+    """The scorecard of a tenant; `tx` must be a snapshot. Raises `TooFarBack`."""
+    zone = await told.zone(tx, tenant)
+    at = ZoneInfo(zone)
+    moment = asked.as_of or now
+    last = local_day(moment, at) if asked.last is None else asked.last
+    window = Window(last, asked.days)
+    until = min(day_start(last + 1, at), moment)
+    later = await taken_back(tx, tenant, asked.as_of)
+    before = dimensions.prefix(asked.stakeholder)
+    marks = [before + name for name in (dimensions.LATE, dimensions.SUSPECT)]
+    split = await reads.cells(tx, tenant, f"{before}{asked.by}:")
+    every = [before + dimensions.ALL, *split]
+    found = await _cells(tx, tenant, every, window, later, small=asked.stakeholder == "employee")
+    facts, _ = window_spans(window)
+    marked = await reads.sums(tx, "volume", tenant, marks, facts, later=later)
+    late, suspect = (marked[name, "", "now"][0] for name in marks)
+    watermark, _ = await told.watermark(tx, topics)
+    return Scorecard(
+        zone,
+        window,
+        day_start(window.first, at),
+        until,
+        found[0],
+        tuple(c for c in found[1:] if c.now is None or c.now.records or _before(c)),
+        await told.cause_names(tx, tenant) if asked.by == "cause" else {},
+        late,
+        suspect,
+        await journal.reasons(tx, tenant, day_start(window.first, at), until, until),
+        watermark,
+    )
+
+
+def _before(cell: Cell) -> bool:
+    return cell.before is not None and cell.before.records > 0
+
+
+async def _cells(
+    tx: Transaction,
+    tenant: str,
+    cells: Sequence[str],
+    window: Window,
+    later: Mapping[str, Moved],
+    *,
+    small: bool,
+) -> list[Cell]:
+    facts, links = window_spans(window)
+    whole = cells[0]
+    counted = await reads.sums(tx, "volume", tenant, cells, facts, later=later)
+    again = await reads.sums(tx, "again", tenant, cells, links, window=window.days, later=later)
+    asked = await reads.metrics(tx, tenant, whole)
+    answered = await reads.sums(tx, "score", tenant, cells, facts, metrics=asked, later=later)
+    replaced = await reads.sums(
+        tx, "replaced", tenant, cells, links, metrics=asked, window=window.days, later=later
+    )
+    found: list[Cell] = []
+    for cell in cells:
+        end, middle, start = (again[cell, "", label] for label in ("end", "middle", "start"))
+        now = volume(counted[cell, "", "now"], end[1], middle[0]).shown(small)
+        before = volume(counted[cell, "", "before"], middle[1], start[0]).shown(small)
+        scores: list[tuple[Score, Score]] = []
+        for metric in asked:
+            labels = ("end", "middle", "start")
+            end, middle, start = (replaced[cell, metric, label] for label in labels)
+            one = score(metric, answered[cell, metric, "now"], end, middle)
+            other = score(metric, answered[cell, metric, "before"], middle, start)
+            if now is not None and (one.nps.n or other.nps.n):
+                scores.append((one, other))
+        found.append(Cell(cell, now, before, tuple(scores)))
+    return found
+
+
+class Point(Struct, frozen=True):
+    """A value of a series: from `since` to `until` (UTC microseconds)."""
+
+    since: int
+    until: int
+    volume: Volume | None = None
+    score: Score | None = None
+
+
+async def volume_series(
+    tx: Transaction, tenant: str, cell: str, grain: str, since: int, until: int, as_of: int
+) -> list[Point]:
+    """Records and people of a cell by local day or UTC hour in [since, until), or of the `whole` range.
+
+    People count once per local day, in its earliest bucket: over several days they are person-days.
+    Days and hours that the range only touches are whole. `tx` must be a snapshot.
+    """
+    zone = ZoneInfo(await told.zone(tx, tenant))
+    later = await taken_back(tx, tenant, as_of)
+    small = cell.startswith(dimensions.prefix("employee"))
+    if grain == "whole":
+        low, high = five(since), -(-until // FIVE_MINUTES)
+        spans = {"range": local_spans(low, high, zone)}
+        sums = await reads.sums(tx, "volume", tenant, [cell], spans, later=later)
+        counts = Volume(*sums[cell, "", "range"]).shown(small)
+        return [Point(low * FIVE_MINUTES, high * FIVE_MINUTES, counts)]
+    if grain == "day":
+        span = Span(DAY, local_day(since, zone), local_day(until - 1, zone) + 1)
+    else:
+        span = Span(HOUR, since // _HOUR, -(-until // _HOUR))
+    found = await reads.by_bucket(tx, tenant, cell, span, later)
+    points: list[Point] = []
+    for bucket in range(span.low, span.high):
+        counts = Volume(*found.get(bucket, (0, 0, 0))).shown(small)
+        begin, end = (
+            (day_start(bucket, zone), day_start(bucket + 1, zone))
+            if grain == "day"
+            else (bucket * _HOUR, (bucket + 1) * _HOUR)
+        )
+        points.append(Point(begin, end, counts))
+    return points
+
+
+_HOUR = 12 * FIVE_MINUTES
+
+
+async def score_series(
+    tx: Transaction,
+    tenant: str,
+    cell: str,
+    metric: str,
+    days: int,
+    since: int,
+    until: int,
+    as_of: int,
+) -> list[Point]:
+    """The trailing score of a cell at the end of each local day in [since, until); `tx` must be a snapshot."""
+    zone = ZoneInfo(await told.zone(tx, tenant))
+    later = await taken_back(tx, tenant, as_of)
+    lasts = range(local_day(since, zone), local_day(until - 1, zone) + 1)
+    facts: dict[str, list[Span]] = {}
+    links: dict[str, list[Span]] = {}
+    for last in lasts:
+        facts[f"{last}"], links[f"{last + 1}"] = Window(last, days).spans(), sum_spans(last + 1)
+        links[f"{last - days + 1}"] = sum_spans(last - days + 1)
+    answered = await reads.sums(tx, "score", tenant, [cell], facts, metrics=[metric], later=later)
+    replaced = await reads.sums(
+        tx, "replaced", tenant, [cell], links, metrics=[metric], window=days, later=later
+    )
+    small = cell.startswith(dimensions.prefix("employee"))
+    points: list[Point] = []
+    for last in lasts:
+        ended = replaced[cell, metric, f"{last + 1}"]
+        began = replaced[cell, metric, f"{last - days + 1}"]
+        one = score(metric, answered[cell, metric, f"{last}"], ended, began)
+        window = Window(last, days)
+        shown = None if small and one.nps.n < SMALL_GROUP else one
+        begin = day_start(window.first, zone)
+        points.append(Point(begin, day_start(last + 1, zone), None, shown))
+    return points

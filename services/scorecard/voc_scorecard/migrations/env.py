@@ -1,0 +1,4 @@
+from alembic import context
+from voc_common.postgres.migrations import run_env
+
+run_env(context)

@@ -1,0 +1,1 @@
+"""The tables of the scorecard and every SQL statement over them."""

@@ -1,0 +1,88 @@
+"""Groups: the row of a person is the lock on all its records and says when it was last seen in each cell."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from voc_common.postgres import Transaction
+
+from voc_scorecard.domain.facts import Fact
+from voc_scorecard.domain.persons import Needs
+from voc_scorecard.repository.arrays import numbers, texts, unnest
+from voc_scorecard.repository.records import columns, read_fact
+
+PersonKey = tuple[str, str]
+
+_encode = msgspec.json.Encoder().encode
+_latest = msgspec.json.Decoder(dict[str, int]).decode
+
+_PERSON = {"tenant": "text", "person": "text"}
+
+LOCK = (
+    "insert into scorecard.person as p (tenant, person) "
+    f"select tenant, person from {unnest(_PERSON)} "
+    "on conflict (tenant, person) do update set latest = p.latest "
+    "returning p.tenant, p.person, p.latest"
+)
+
+
+def _keys(persons: Sequence[PersonKey]) -> dict[str, str]:
+    return {"tenant": texts([t for t, _ in persons]), "person": texts([p for _, p in persons])}
+
+
+async def lock(tx: Transaction, persons: Sequence[PersonKey]) -> dict[PersonKey, dict[str, int]]:
+    """Take the group rows of these persons (sorted), so that no other worker counts their records now.
+
+    Returns the latest local day of each person in each of its cells. Members must be read in a
+    statement after this one: only that sees what the last holder wrote.
+    """
+    rows: Any = await tx.rows(LOCK, **_keys(persons))
+    return {(tenant, person): _latest(days) if days else {} for tenant, person, days in rows}
+
+
+async def members(
+    tx: Transaction, wanted: Mapping[PersonKey, Needs]
+) -> dict[PersonKey, list[Fact]]:
+    """The counted records of these persons on the days that are needed."""
+    ordered = sorted(wanted)
+    # A lateral subquery keeps the plan at one index look-up a person, whatever the statistics say.
+    rows = await tx.rows(
+        f"select r.* from {unnest(_PERSON | {'low': 'int', 'high': 'int'})} cross join lateral ("
+        f"select tenant, {columns()} from scorecard.record r where r.tenant = x.tenant and r.person = x.person "
+        "and r.local_day between x.low and x.high and r.person <> '' and r.rev_version <> '' offset 0) r",
+        **_keys(ordered),
+        low=numbers([wanted[key].low for key in ordered]),
+        high=numbers([wanted[key].high for key in ordered]),
+    )
+    return _by_person(rows)
+
+
+async def scored(tx: Transaction, persons: Sequence[PersonKey]) -> dict[PersonKey, list[Fact]]:
+    """The records with a score of these persons."""
+    rows = await tx.rows(
+        f"select r.* from {unnest(_PERSON)} "
+        f"cross join lateral (select tenant, {columns()} from scorecard.record r where r.tenant = x.tenant "
+        "and r.person = x.person and r.score is not null and r.person <> '' and r.rev_version <> '' "
+        "offset 0) r",
+        **_keys(persons),
+    )
+    return _by_person(rows)
+
+
+def _by_person(rows: Any) -> dict[PersonKey, list[Fact]]:
+    found: dict[PersonKey, list[Fact]] = defaultdict(list)
+    for tenant, *values in rows:
+        found[tenant, values[1]].append(read_fact(values))
+    return found
+
+
+async def keep(tx: Transaction, latest: Mapping[PersonKey, Mapping[str, int]]) -> None:
+    """Store the latest day of these persons in each of their cells."""
+    ordered = sorted(latest)
+    await tx.run(
+        f"update scorecard.person p set latest = x.latest from {unnest(_PERSON | {'latest': 'text'})} "
+        "where p.tenant = x.tenant and p.person = x.person",
+        **_keys(ordered),
+        latest=texts([_encode(latest[key]).decode() for key in ordered]),
+    )

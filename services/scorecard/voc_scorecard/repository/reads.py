@@ -1,0 +1,184 @@
+"""Sums of counters over spans of time: the number of rows read does not grow with the number of records."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from voc_common.postgres import Transaction
+
+from voc_scorecard.domain.chains import WINDOWS
+from voc_scorecard.domain.contributions import Moved
+from voc_scorecard.domain.ranges import Span
+from voc_scorecard.repository.arrays import numbers, texts, unnest
+from voc_scorecard.repository.counters import COUNTS
+
+Wanted = Mapping[str, Sequence[Span]]
+"""Sums to take: a label and the spans of each."""
+Sums = dict[tuple[str, str, str], list[int]]
+"""(cell, metric or "", label) -> a sum for each counted column of the table."""
+
+_METRICS = {"score", "replaced"}
+_WITHIN = {"again", "replaced"}
+
+
+def _sums(table: str) -> str:
+    counts = COUNTS[table]
+    metric = "m.metric" if table in _METRICS else "''"
+    source = f" cross join {unnest({'metric': 'text'}, 'm')}" if table in _METRICS else ""
+    same = " and c.metric = m.metric" if table in _METRICS else ""
+    same += (
+        " and c.within = any(cast(cast(:within as text) as smallint[]))" if table in _WITHIN else ""
+    )
+    # A lateral subquery: one short index range for each cell, metric and span.
+    return (
+        f"select l.cell, {metric}, s.label, {', '.join(f'sum(v.{c})' for c in counts)} "
+        f"from {unnest({'cell': 'text'}, 'l')}{source} cross join {unnest(_SPANS, 's')} "
+        f"cross join lateral (select {', '.join(f'sum(c.{c}) as {c}' for c in counts)} "
+        f"from scorecard.{table} c where c.tenant = :tenant and c.cell = l.cell{same} "
+        "and c.grain = s.grain and c.bucket >= s.low and c.bucket < s.high) v "
+        f"where v.{counts[0]} is not null group by 1, 2, 3"
+    )
+
+
+_SPANS = {"label": "text", "grain": "smallint", "low": "int", "high": "int"}
+_STATEMENTS = {table: _sums(table) for table in ("volume", "score", "replaced", "again")}
+
+
+async def sums(
+    tx: Transaction,
+    table: str,
+    tenant: str,
+    cells: Sequence[str],
+    wanted: Wanted,
+    *,
+    metrics: Sequence[str] = (),
+    window: int = 0,
+    later: Mapping[str, Moved] | None = None,
+) -> Sums:
+    """Sums of a table's counts; of links, those that matter in windows of `window` days.
+
+    `later` is what to add to the counters, as `as_of` makes it.
+    """
+    spans = [(label, span) for label, each in wanted.items() for span in each]
+    found: Sums = defaultdict(lambda: [0] * len(COUNTS[table]))
+    if not cells or not spans or (table in _METRICS and not metrics):
+        return found
+    given: dict[str, object] = {}
+    if table in _METRICS:
+        given["metric"] = texts(metrics)
+    if table in _WITHIN:
+        given["within"] = numbers(_within(window))
+    rows: Any = await tx.rows(
+        _STATEMENTS[table],
+        tenant=tenant,
+        cell=texts(cells),
+        label=texts([label for label, _ in spans]),
+        grain=numbers([s.grain for _, s in spans]),
+        low=numbers([s.low for _, s in spans]),
+        high=numbers([s.high for _, s in spans]),
+        **given,
+    )
+    for cell, metric, label, *counts in rows:
+        found[cell, metric, label] = [int(count or 0) for count in counts]
+    if later:
+        _add(found, later[table], cells, spans, table, metrics, window)
+    return found
+
+
+def _within(window: int) -> list[int]:
+    return [days for days in WINDOWS if days <= window]
+
+
+def _add(
+    found: Sums,
+    moved: Moved,
+    cells: Sequence[str],
+    spans: Sequence[tuple[str, Span]],
+    table: str,
+    metrics: Sequence[str],
+    window: int,
+) -> None:
+    """Add what `as_of` takes back, which has the same keys as the counters."""
+    for key, columns in moved.items():
+        *rest, grain, bucket = key[1:]
+        metric = rest[0] if table in _METRICS else ""
+        if (metric and metric not in metrics) or (table in _WITHIN and rest[-1] > window):
+            continue
+        for label, span in spans:
+            if span.grain == grain and span.low <= bucket < span.high:
+                for cell in cells:
+                    counts = found[cell, metric, label]
+                    for i, column in enumerate(columns):
+                        counts[i] += column[cell]
+
+
+async def cells(tx: Transaction, tenant: str, beginning: str) -> list[str]:
+    """All cells of a tenant that begin so, without pairs: one index look-up each."""
+    rows: Any = await tx.rows(
+        "with recursive found(cell) as ("
+        "(select cell from scorecard.volume where tenant = :tenant and cell >= :low and cell < :high "
+        "order by cell limit 1) union all "
+        "select (select v.cell from scorecard.volume v where v.tenant = :tenant and v.cell > found.cell "
+        "and v.cell < :high order by v.cell limit 1) from found where found.cell is not null"
+        ") select cell from found where cell is not null",
+        tenant=tenant,
+        low=beginning,
+        high=beginning + "\U0010ffff",
+    )
+    return [cell for (cell,) in rows]
+
+
+async def metrics(tx: Transaction, tenant: str, every: str) -> list[str]:
+    """The questions that were answered, of the cell that counts `every` answer."""
+    rows: Any = await tx.rows(
+        "with recursive found(metric) as ("
+        "(select metric from scorecard.score where tenant = :tenant and cell = :cell "
+        "order by metric limit 1) union all "
+        "select (select s.metric from scorecard.score s where s.tenant = :tenant and s.cell = :cell "
+        "and s.metric > found.metric order by s.metric limit 1) from found where found.metric is not null"
+        ") select metric from found where metric is not null",
+        tenant=tenant,
+        cell=every,
+    )
+    return [metric for (metric,) in rows]
+
+
+async def by_bucket(
+    tx: Transaction,
+    tenant: str,
+    cell: str,
+    span: Span,
+    later: Mapping[str, Moved] | None = None,
+) -> dict[int, list[int]]:
+    """Records, people and singles of a cell in each bucket of a span; buckets without any are left out."""
+    rows: Any = await tx.rows(
+        "select bucket, sum(records), sum(people), sum(singles) from scorecard.volume "
+        "where tenant = :tenant and cell = :cell and grain = :grain and bucket >= :low and bucket < :high "
+        "group by bucket order by bucket",
+        tenant=tenant,
+        cell=cell,
+        grain=span.grain,
+        low=span.low,
+        high=span.high,
+    )
+    found = {bucket: [int(count) for count in counts] for bucket, *counts in rows}
+    for key, columns in (later["volume"] if later else {}).items():
+        _, grain, bucket = key
+        if grain == span.grain and span.low <= bucket < span.high:
+            counts = found.setdefault(bucket, [0, 0, 0])
+            for i, column in enumerate(columns):
+                counts[i] += column[cell]
+    return found
+
+
+async def pulse(tx: Transaction, tenant: str, low: int, high: int) -> list[tuple[str, int, int]]:
+    """(cell, 10-minute bucket of known time, people) for buckets [low, high), for the detector."""
+    rows: Any = await tx.rows(
+        "select cell, bucket, sum(people) as people from scorecard.pulse "
+        "where tenant = :tenant and bucket >= :low and bucket < :high "
+        "group by cell, bucket having sum(people) <> 0 order by cell, bucket",
+        tenant=tenant,
+        low=low,
+        high=high,
+    )
+    return [(cell, bucket, int(people)) for cell, bucket, people in rows]

@@ -1,0 +1,185 @@
+"""Probabilities to verdicts: causes, stage, severity, sentiment, language and the words that decided.
+
+A text gets the leaf of the whole text and the leaves of its sentences that reach the leaf's threshold,
+each with the greatest probability it has there, the likeliest three; else the parent whose leaves sum to the
+parent's threshold; else none: `unknown`. Only models taught by sentences judge sentences. A text in a
+language that training did not see gets none.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+from voc_common.events import Cause, Decision
+
+from voc_taxonomy.domain import tone
+from voc_taxonomy.domain.calibration import families
+from voc_taxonomy.domain.language import language
+from voc_taxonomy.domain.model import UNKNOWN, Model
+from voc_taxonomy.domain.scorer import Scorer, Scores
+from voc_taxonomy.domain.tree import Kind, Taxonomy
+
+MAX_CAUSES = 3
+"""Causes that a text can have."""
+
+MAX_WORDS = 5
+"""Words that a verdict names."""
+
+FAINT = 0.1
+"""Words that pulled less than this share of the strongest are not named."""
+
+
+class Verdict(Struct, frozen=True, gc=False):
+    """What a text is about.
+
+    `causes` hold the likeliest first and are empty for `unknown`. `words` are those that pulled most
+    towards the first cause (towards the likeliest class if there is none), each with its part of the
+    logit above the average class, in descending order. `likely` are the likeliest leaves whatever the
+    thresholds, for a review queue. `severity` is in [0, 1], `sentiment` in (-1, 1), both coarse.
+    """
+
+    causes: tuple[Cause, ...] = ()
+    stage: str = ""
+    severity: float = 0.0
+    sentiment: float = 0.0
+    language: str = ""
+    words: tuple[tuple[str, float], ...] = ()
+    likely: tuple[Cause, ...] = ()
+
+    def decision(self, model: str, taxonomy: int) -> Decision:
+        """The decision to publish, still without version and time."""
+        return Decision(
+            version="",
+            causes=self.causes,
+            stage=self.stage,
+            severity=self.severity,
+            sentiment=self.sentiment,
+            language=self.language,
+            model=model,
+            taxonomy=taxonomy,
+        )
+
+
+class _Tree:
+    """What deciding needs of a taxonomy, for the classes of a model."""
+
+    def __init__(self, model: Model, taxonomy: Taxonomy) -> None:
+        names = model.card.classes
+        self.names = names
+        # A class whose node is gone must not be said any more: it counts as unknown.
+        self.sayable = np.array([c != UNKNOWN and c in taxonomy.by_id for c in names])
+        self.families: Mapping[str, list[int]] = families(taxonomy, names)
+        self.kind: Mapping[str, Kind] = {n.id: n.kind for n in taxonomy.nodes}
+        self.stage = {n.id: taxonomy.stage_of(n.id) for n in taxonomy.nodes}
+
+
+def decide(scorer: Scorer, taxonomy: Taxonomy, texts: Sequence[str]) -> list[Verdict]:
+    """A verdict for each text, in order. Pure: nothing but the model, the taxonomy and the text matters."""
+    verdicts = [Verdict()] * len(texts)
+    if texts:
+        tree = _Tree(scorer.model, taxonomy)
+        for scores in scorer.score(texts):
+            _decide(scorer.model, tree, scores, texts, verdicts)
+    return verdicts
+
+
+def _decide(
+    model: Model, tree: _Tree, scores: Scores, texts: Sequence[str], verdicts: list[Verdict]
+) -> None:
+    limits = model.card.thresholds
+    extra = _sentence_causes(model, tree, scores)
+    best = np.where(tree.sayable, scores.p, -1.0).argsort(axis=1, kind="stable")[:, ::-1][:, :3]
+    first = scores.p.argmax(axis=1)
+    orders: list[list[int]] = best.tolist()
+    tops: list[list[float]] = np.take_along_axis(scores.p, best, axis=1).tolist()
+    pulled = first.copy()
+    said: list[tuple[tuple[Cause, ...], tuple[Cause, ...], str]] = []
+    for row, (at, order, values) in enumerate(zip(scores.texts, orders, tops, strict=True)):
+        likely = tuple(
+            Cause(tree.names[c], round(v, 4))
+            for c, v in zip(order, values, strict=True)
+            if tree.sayable[c]
+        )
+        code = language(texts[at], scores.votes[row])
+        causes: tuple[Cause, ...] = ()
+        if not code or not model.card.languages or code in model.card.languages:
+            causes = _causes(likely, extra.get(row, {}), limits.leaf)
+            if not causes and tree.families:
+                causes = _parent(tree, scores.p[row].tolist(), limits.parent)
+        if causes:
+            pulled[row] = _class_of(tree, causes[0].id, order)
+        said.append((causes, likely, code))
+    words = _words(scores, pulled)
+    for row, (causes, likely, code) in enumerate(said):
+        kind = tree.kind[causes[0].id] if causes else None
+        verdicts[scores.texts[row]] = Verdict(
+            causes=causes,
+            stage=tree.stage[causes[0].id] if causes else "",
+            severity=tone.severity(scores.severity[row], kind),
+            sentiment=tone.sentiment(scores.valence[row], kind),
+            language=code,
+            words=words[row],
+            likely=likely,
+        )
+
+
+def _sentence_causes(model: Model, tree: _Tree, scores: Scores) -> dict[int, dict[str, float]]:
+    """The leaves that single sentences reach, by row of `scores.p`."""
+    found: dict[int, dict[str, float]] = {}
+    if not model.card.sentences or not len(scores.parts):
+        return found
+    first = scores.parts.argmax(axis=1)
+    value = scores.parts.max(axis=1)
+    reached = np.flatnonzero((value >= model.card.thresholds.leaf) & tree.sayable[first])
+    rows: list[int] = scores.owner[reached].tolist()
+    classes: list[int] = first[reached].tolist()
+    values: list[float] = value[reached].tolist()
+    for row, c, v in zip(rows, classes, values, strict=True):
+        causes, name = found.setdefault(row, {}), tree.names[c]
+        causes[name] = max(v, causes.get(name, 0.0))
+    return found
+
+
+def _causes(likely: tuple[Cause, ...], extra: dict[str, float], leaf: float) -> tuple[Cause, ...]:
+    reached = dict(extra)
+    for cause in likely:
+        if cause.p >= leaf:
+            reached[cause.id] = max(cause.p, reached.get(cause.id, 0.0))
+    order = sorted(reached.items(), key=lambda pair: (-pair[1], pair[0]))[:MAX_CAUSES]
+    return tuple(Cause(c, round(p, 4)) for c, p in order)
+
+
+def _parent(tree: _Tree, p: list[float], parent: float) -> tuple[Cause, ...]:
+    """The deepest family whose leaves sum to the threshold; of several equally deep the likeliest."""
+    for name, members in tree.families.items():
+        total = sum(p[i] for i in members)
+        if total >= parent and name in tree.kind:
+            return (Cause(name, round(min(total, 1.0), 4)),)
+    return ()
+
+
+def _class_of(tree: _Tree, cause: str, order: list[int]) -> int:
+    """The class whose words explain a cause: its own, for a parent the likeliest of its family."""
+    if cause in tree.families:
+        members = tree.families[cause]
+        return next((c for c in order if c in members), members[0])
+    return tree.names.index(cause)
+
+
+def _words(scores: Scores, classes: NDArray[np.intp]) -> list[tuple[tuple[str, float], ...]]:
+    ends = [*scores.starts[1:], len(scores.items)]
+    text_of = np.repeat(np.arange(len(ends)), np.subtract(ends, scores.starts))
+    pull = scores.pull(classes)
+    order: list[int] = np.lexsort((-pull, text_of)).tolist()
+    strength: list[float] = pull.tolist()
+    found: list[tuple[tuple[str, float], ...]] = []
+    for start, end in zip(scores.starts, ends, strict=True):
+        named: dict[str, float] = {}
+        least = max(strength[order[start]] * FAINT, 0.0)
+        # Words repeat, hence the look at twice as many.
+        for i in order[start : min(end, start + 2 * MAX_WORDS)]:
+            if strength[i] > least and len(named) < MAX_WORDS:
+                named.setdefault(scores.items[i], round(strength[i], 3))
+        found.append(tuple(named.items()))
+    return found

@@ -1,0 +1,79 @@
+"""Text to sentences to words, with bounds on both whatever the text."""
+
+import itertools
+import re
+import unicodedata
+
+MAX_CHARS = 20_000
+"""What lies behind is not read: about 3,500 words of English."""
+
+MAX_WORDS = 2_000
+"""Words of a text that are read."""
+
+MAX_SENTENCES = 60
+"""Sentences that a text is cut into; the last one takes the rest."""
+
+MAX_WORD = 32
+"""Characters of a word that are read."""
+
+SHORT = 3
+"""A sentence of fewer words belongs to its neighbour."""
+
+_EACH = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U0001f300-\U0001faff\u2600-\u27bf"
+_WORD = re.compile(rf"[^\W_{_EACH}]+(?:['’][^\W_{_EACH}]+)*|[{_EACH}]")
+_END = re.compile(
+    r"[.!?…]+(?=\s|$)|[。！？]|\n+|;\s|,?\s(?:but|however|on the other hand)\s", re.IGNORECASE
+)
+
+
+def plain(text: str) -> str:
+    """Lower case, compatibility forms unified, at most MAX_CHARS; half surrogates become `?`."""
+    text = text[:MAX_CHARS]
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode("utf-8")
+        # One character may unfold into eighteen, hence the second cut.
+        text = unicodedata.normalize("NFKC", text)[:MAX_CHARS]
+    return text.lower()
+
+
+def sentences(text: str) -> list[list[str]]:
+    """The words of each sentence; no sentence is empty, so a text without words has none.
+
+    A sentence ends at `.`, `!`, `?`, `;`, a line break and before "but" and "however": where people
+    change the subject. Scripts without spaces and emoji count each character as a word. Digits of
+    numbers with four or more become 0: order numbers say nothing of a cause.
+    """
+    found: list[list[str]] = []
+    left = MAX_WORDS
+    short: list[str] = []
+    pieces = _END.split(plain(text))
+    if len(pieces) > MAX_SENTENCES:
+        pieces[MAX_SENTENCES - 1 :] = [" ".join(pieces[MAX_SENTENCES - 1 :])]
+    for piece in pieces:
+        words = [_shape(w) for w in _WORD.findall(piece)[:left]]
+        left -= len(words)
+        words = short + words
+        short = []
+        if len(words) >= SHORT:
+            found.append(words)
+        elif found:
+            found[-1].extend(words)
+        else:
+            short = words
+    if short:
+        found.append(short)
+    return found
+
+
+def _shape(word: str) -> str:
+    if word.isalpha():
+        return word[:MAX_WORD]
+    word = word[:MAX_WORD].replace("’", "'")
+    if sum(c.isdigit() for c in word) >= 4:
+        return "".join("0" if c.isdigit() else c for c in word)
+    return word
+
+
+def items(words: list[str]) -> list[str]:
+    """What is looked up for a sentence: its words, then each pair of neighbours joined by a blank."""
+    return words + [f"{a} {b}" for a, b in itertools.pairwise(words)]

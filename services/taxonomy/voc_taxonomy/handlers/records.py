@@ -1,0 +1,187 @@
+"""Records as they come: decide what they are about, keep the greater part, pass them on."""
+
+import time
+from collections.abc import Sequence
+from hashlib import blake2b
+
+import msgspec
+from voc_common import versions
+from voc_common.events import (
+    Attribution,
+    Body,
+    Cause,
+    Decision,
+    Event,
+    FeedbackClassified,
+    FeedbackIdentified,
+    RecordsErased,
+    RecordsMoved,
+    Revision,
+)
+from voc_common.postgres import Transaction
+
+from voc_taxonomy.handlers.models import Models
+from voc_taxonomy.repository import records as repository
+from voc_taxonomy.repository.records import Correction, RecordKey, Row
+
+_body = msgspec.json.Decoder(Body).decode
+_encode = msgspec.msgpack.Encoder().encode
+_revision = msgspec.msgpack.Decoder(Revision).decode
+_attribution = msgspec.msgpack.Decoder(Attribution).decode
+_decision = msgspec.msgpack.Decoder(Decision).decode
+
+
+def clock() -> int:
+    """Now, in microseconds: the stamp of a decision, stored before it is published."""
+    return time.time_ns() // 1000
+
+
+def text_hash(text: str) -> bytes:
+    """What a correction speaks of: the text, not the revision it came in."""
+    return blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
+
+
+async def feedback_identified(
+    tx: Transaction, batch: Sequence[FeedbackIdentified], models: Models
+) -> list[Event]:
+    """Feedback with its causes, stage, severity and sentiment.
+
+    A revision is decided on when it is newer than the one that stands; what is read again keeps its
+    decision. A person's correction of the same text outranks the model, also in a later revision.
+    """
+    keys = [(e.tenant, e.record_id) for e in batch]
+    seen = await repository.rows(tx, keys)
+    fresh = [e for e in batch if _is_newer(e, seen.get((e.tenant, e.record_id)))]
+    rows = [_row(e) for e in batch if (e.tenant, e.record_id) in seen]
+    rows = [r for r in rows if r.key not in {(e.tenant, e.record_id) for e in fresh}]
+    rows += await _decided(tx, fresh, models)
+    await repository.join(tx, rows)
+    if fresh:
+        await _correct(tx, [(e.tenant, e.record_id) for e in fresh], models)
+    now = await repository.rows(tx, keys)
+    return [
+        classified(row)
+        for e in batch
+        if not (row := now[e.tenant, e.record_id]).erased and row.rev_version == e.revision.version
+    ]
+
+
+def _is_newer(event: FeedbackIdentified, row: Row | None) -> bool:
+    return row is None or (not row.erased and event.revision.version > row.rev_version)
+
+
+def _row(event: FeedbackIdentified) -> Row:
+    """The attribution of an event whose revision is known already."""
+    return Row(
+        tenant=event.tenant,
+        record_id=event.record_id,
+        att_version=event.attribution.version,
+        attribution=_encode(event.attribution),
+    )
+
+
+async def _decided(
+    tx: Transaction, events: Sequence[FeedbackIdentified], models: Models
+) -> list[Row]:
+    generation = await repository.generation(tx)
+    now = clock()
+    active = await models.active(tx, {e.tenant for e in events})
+    found: list[Row] = []
+    for tenant, model in active.items():
+        mine = [e for e in events if e.tenant == tenant]
+        texts = [_body(e.body).text for e in mine]
+        for event, text, verdict in zip(mine, texts, model.decide(texts), strict=True):
+            version = versions.decision(generation, event.revision.version, 0, model.sequence)
+            decision = msgspec.structs.replace(verdict, version=version, decided_at=now)
+            found.append(
+                Row(
+                    tenant=tenant,
+                    record_id=event.record_id,
+                    rev_version=event.revision.version,
+                    revision=_encode(event.revision),
+                    text=text,
+                    text_hash=text_hash(text),
+                    att_version=event.attribution.version,
+                    attribution=_encode(event.attribution),
+                    dec_version=version,
+                    decision=_encode(decision),
+                )
+            )
+    return found
+
+
+async def _correct(tx: Transaction, keys: Sequence[RecordKey], models: Models) -> None:
+    """Let corrections outrank the model.
+
+    Read in a new statement after the rows are locked by the join: a correction that was being made
+    meanwhile has either been committed and is seen here, or waits for us and sees our row.
+    """
+    latest = {(c.tenant, c.record_id): c for c in await repository.corrections(tx, keys)}
+    if latest:
+        rows = await repository.rows(tx, latest)
+        await repository.join(
+            tx, [await corrected(tx, rows[k], c, models) for k, c in latest.items()]
+        )
+
+
+async def corrected(tx: Transaction, row: Row, correction: Correction, models: Models) -> Row:
+    """The decision part of a record as a person said it, at the rank of a correction."""
+    generation = await repository.generation(tx)
+    before = _decision(row.decision)
+    version = versions.decision(
+        generation, row.rev_version, correction.sequence, int(row.dec_version[-8:], 16)
+    )
+    stage = await models.stage_of(tx, row.tenant, before.taxonomy, correction.causes)
+    decision = msgspec.structs.replace(
+        before,
+        version=version,
+        causes=tuple(Cause(c, 1.0) for c in correction.causes),
+        stage=stage,
+        human=True,
+        decided_at=int(correction.made_at.timestamp() * 1_000_000),
+    )
+    return Row(
+        tenant=row.tenant, record_id=row.record_id, dec_version=version, decision=_encode(decision)
+    )
+
+
+def classified(row: Row) -> FeedbackClassified:
+    """The projection of a record as it stands."""
+    return FeedbackClassified(
+        tenant=row.tenant,
+        record_id=row.record_id,
+        revision=_revision(row.revision),
+        attribution=_attribution(row.attribution),
+        decision=_decision(row.decision),
+    )
+
+
+async def records_moved(
+    tx: Transaction, batch: Sequence[RecordsMoved], models: Models
+) -> list[Event]:
+    """Keep the newer attribution, also before the record arrives; later services hear it themselves."""
+    del models
+    newest: dict[RecordKey, Row] = {}
+    for event in batch:
+        for m in event.records:
+            whose = Attribution(m.version, m.person, m.account, event.decided_at, event.reason)
+            row = Row(
+                tenant=event.tenant,
+                record_id=m.record_id,
+                att_version=m.version,
+                attribution=_encode(whose),
+            )
+            known = newest.get(row.key)
+            if known is None or known.att_version < row.att_version:
+                newest[row.key] = row
+    await repository.join(tx, newest.values())
+    return []
+
+
+async def records_erased(
+    tx: Transaction, batch: Sequence[RecordsErased], models: Models
+) -> list[Event]:
+    """Forget records and what was said of them, also before they arrive."""
+    del models
+    await repository.erase(tx, {(event.tenant, r) for event in batch for r in event.records})
+    return []

@@ -1,0 +1,209 @@
+"""Records with their decisions, and what people corrected."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+from voc_common.postgres import Transaction
+
+RecordKey = tuple[str, str]
+"""Tenant and record id."""
+
+
+class Row(Struct, frozen=True, gc=False, kw_only=True):
+    """A record with its three parts, each with its version; emptied once erased."""
+
+    tenant: str
+    record_id: str
+    rev_version: str = ""
+    revision: bytes = b""
+    text: str = ""
+    text_hash: bytes = b""
+    att_version: str = ""
+    attribution: bytes = b""
+    dec_version: str = ""
+    decision: bytes = b""
+    erased: bool = False
+
+    @property
+    def key(self) -> RecordKey:
+        """Tenant and record id."""
+        return self.tenant, self.record_id
+
+
+class Correction(Struct, frozen=True, gc=False, kw_only=True):
+    """What a person said a text is about; an empty `causes` says: nothing of the taxonomy."""
+
+    tenant: str
+    record_id: str
+    sequence: int
+    text_hash: bytes
+    causes: tuple[str, ...]
+    made_by: str
+    made_at: datetime
+
+
+_FIELDS = Row.__struct_fields__
+_COLUMNS = ", ".join(_FIELDS)
+_OF_R = ", ".join(f"r.{c}" for c in _FIELDS)
+_TYPES = {
+    "revision": "bytea",
+    "text_hash": "bytea",
+    "attribution": "bytea",
+    "decision": "bytea",
+    "erased": "bool",
+}
+_ARRAYS = ", ".join(f"cast(:{c} as {_TYPES.get(c, 'text')}[])" for c in _FIELDS)
+_WANTED = "unnest(cast(:tenants as text[]), cast(:ids as text[])) as wanted(tenant, id)"
+
+NEWER = {
+    "revision": "excluded.rev_version > r.rev_version",
+    "attribution": "excluded.att_version > r.att_version",
+    "decision": "excluded.dec_version > r.dec_version",
+}
+"""The version test of each part."""
+
+ERASED_GUARD = "not r.erased"
+"""An emptied row accepts nothing ever again."""
+
+_PARTS = {
+    "revision": ("rev_version", "revision", "text", "text_hash"),
+    "attribution": ("att_version", "attribution"),
+    "decision": ("dec_version", "decision"),
+}
+
+
+def _row(found: Any) -> Row:
+    return Row(**dict(zip(_FIELDS, found, strict=True)))
+
+
+def _ids(keys: Iterable[RecordKey]) -> dict[str, list[str]]:
+    ordered = sorted(set(keys))
+    return {"tenants": [t for t, _ in ordered], "ids": [i for _, i in ordered]}
+
+
+async def generation(tx: Transaction) -> int:
+    """The schema's generation; it is raised when a backup is restored."""
+    found = await tx.row("select value from taxonomy.generation")
+    return found.value if found else 1
+
+
+async def rows(
+    tx: Transaction, keys: Iterable[RecordKey], *, lock: bool = False
+) -> dict[RecordKey, Row]:
+    """Records by id; with `lock` held until the end of the transaction, in order."""
+    found = await tx.rows(
+        f"select {_OF_R} from taxonomy.record as r join {_WANTED} "
+        "on r.tenant = wanted.tenant and r.record_id = wanted.id "
+        + ("order by r.tenant, r.record_id for no key update of r" if lock else ""),
+        **_ids(keys),
+    )
+    return {(r.tenant, r.record_id): _row(r) for r in found}
+
+
+async def join(tx: Transaction, arrived: Iterable[Row]) -> None:
+    """Keep the greater version of every part; an erased row stays as it is."""
+    ordered = sorted(arrived, key=lambda r: r.key)
+    if not ordered:
+        return
+    cases = ", ".join(
+        f"{column} = case when {NEWER[part]} then excluded.{column} else r.{column} end"
+        for part, columns in _PARTS.items()
+        for column in columns
+    )
+    await tx.run(
+        f"insert into taxonomy.record as r ({_COLUMNS}) select * from unnest({_ARRAYS}) "
+        f"on conflict (tenant, record_id) do update set {cases} "
+        f"where {ERASED_GUARD} and ({' or '.join(NEWER.values())})",
+        **{name: [getattr(r, name) for r in ordered] for name in _FIELDS},
+    )
+
+
+async def erase(tx: Transaction, keys: Iterable[RecordKey]) -> None:
+    """Empty records for good, also such as have not arrived."""
+    await tx.run(
+        "insert into taxonomy.record as r (tenant, record_id, erased) "
+        f"select wanted.tenant, wanted.id, true from {_WANTED} "
+        "on conflict (tenant, record_id) do update set rev_version = '', revision = '', text = '', text_hash = '', "
+        "att_version = '', attribution = '', dec_version = '', decision = '', erased = true where not r.erased",
+        **_ids(keys),
+    )
+    await tx.run(
+        f"delete from taxonomy.correction as c using {_WANTED} "
+        "where c.tenant = wanted.tenant and c.record_id = wanted.id",
+        **_ids(keys),
+    )
+
+
+async def corrections(tx: Transaction, keys: Iterable[RecordKey]) -> list[Correction]:
+    """The corrections of these records that speak of the text they have now, latest last."""
+    found = await tx.rows(
+        "select c.tenant, c.record_id, c.sequence, c.text_hash, c.causes, c.made_by, c.made_at "
+        f"from {_WANTED} join taxonomy.correction as c on c.tenant = wanted.tenant and c.record_id = wanted.id "
+        "join taxonomy.record as r on r.tenant = c.tenant and r.record_id = c.record_id "
+        "and r.text_hash = c.text_hash and not r.erased order by c.sequence",
+        **_ids(keys),
+    )
+    return [
+        Correction(
+            tenant=r.tenant,
+            record_id=r.record_id,
+            sequence=r.sequence,
+            text_hash=r.text_hash,
+            causes=tuple(r.causes),
+            made_by=r.made_by,
+            made_at=r.made_at,
+        )
+        for r in found
+    ]
+
+
+async def add_correction(
+    tx: Transaction, row: Row, causes: Sequence[str], reason: str, by: str
+) -> Correction:
+    """Store what a person said of the text that the record has now."""
+    found = await tx.row(
+        "insert into taxonomy.correction (tenant, record_id, text_hash, causes, reason, made_by) "
+        "values (:tenant, :record_id, :text_hash, cast(:causes as text[]), :reason, :by) "
+        "returning sequence, made_at",
+        tenant=row.tenant,
+        record_id=row.record_id,
+        text_hash=row.text_hash,
+        causes=list(causes),
+        reason=reason,
+        by=by,
+    )
+    assert found is not None
+    return Correction(
+        tenant=row.tenant,
+        record_id=row.record_id,
+        sequence=found.sequence,
+        text_hash=row.text_hash,
+        causes=tuple(causes),
+        made_by=by,
+        made_at=found.made_at,
+    )
+
+
+async def correction_page(tx: Transaction, tenant: str, before: int, limit: int) -> Sequence[Any]:
+    """Corrections, newest first, below a sequence number."""
+    return await tx.rows(
+        "select sequence, record_id, causes, reason, made_by, made_at from taxonomy.correction "
+        "where tenant = :tenant and sequence < :before order by sequence desc limit :limit",
+        tenant=tenant,
+        before=before,
+        limit=limit,
+    )
+
+
+async def corrected_texts(tx: Transaction, tenant: str, limit: int) -> Sequence[Any]:
+    """Texts whose latest correction names one cause or none."""
+    return await tx.rows(
+        "select distinct on (c.record_id) r.text, c.causes from taxonomy.correction as c "
+        "join taxonomy.record as r on r.tenant = c.tenant and r.record_id = c.record_id "
+        "and r.text_hash = c.text_hash and not r.erased "
+        "where c.tenant = :tenant and cardinality(c.causes) < 2 order by c.record_id, c.sequence desc limit :limit",
+        tenant=tenant,
+        limit=limit,
+    )

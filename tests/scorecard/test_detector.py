@@ -1,0 +1,409 @@
+"""The hot-issue detector: no hindsight, no alarm without reason, one issue for one outbreak."""
+
+import math
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from voc_scorecard.domain.calibration import CALIBRATION
+from voc_scorecard.domain.cells import BUCKET, Cells, Place, Scope, calendar, cells_from
+from voc_scorecard.domain.counts import interval, log10_tail, log_gamma
+from voc_scorecard.domain.detector import Alarm, Policy, evaluate
+from voc_scorecard.domain.episodes import DAY, HOUR, Episode, episodes
+from voc_scorecard.domain.forecast import forecast, volume_ratio
+
+START = round(datetime(2026, 9, 14, tzinfo=UTC).timestamp() * 1e6)
+DAYS = 42
+PER_DAY = 144
+CAUSES = tuple(f"cause-{i}" for i in range(12))
+PLACES = {
+    c: Place("theme-a" if i < 6 else "theme-b", f"stage-{i // 3}") for i, c in enumerate(CAUSES)
+}
+SEGMENTS, PRODUCTS = ("small", "large"), ("web", "app")
+_HOURS = np.array([1] * 7 + [3, 6, 9, 10, 10, 8, 9, 10, 9, 7, 5, 4, 3, 3, 2, 2, 1], float)
+_WEEK = np.array([1.1, 1.1, 1, 1, 0.9, 0.4, 0.4])
+
+Told = tuple[int, str, str, str]
+
+
+def usual(bucket: int) -> float:
+    """Relative rate of a bucket: hours of the day times days of the week; START is a Monday."""
+    return float(_HOURS[bucket // 6 % 24] * _WEEK[bucket // PER_DAY % 7])
+
+
+@cache
+def background(seed: int, per_day: float = 80.0, days: int = DAYS) -> tuple[Told, ...]:
+    """People of an ordinary company: (bucket, cause, segment, product)."""
+    rng = np.random.default_rng(seed)
+    weights = np.array([usual(b) for b in range(days * PER_DAY)])
+    counts = rng.poisson(weights / weights[: 7 * PER_DAY].sum() * 7 * per_day)
+    popular = 1 / (np.arange(len(CAUSES)) + 3)
+    told: list[Told] = []
+    for bucket in np.flatnonzero(counts):
+        for _ in range(counts[bucket]):
+            told.append(
+                (
+                    int(bucket),
+                    CAUSES[rng.choice(len(CAUSES), p=popular / popular.sum())],
+                    SEGMENTS[int(rng.random() < 0.4)],
+                    PRODUCTS[int(rng.random() < 0.3)],
+                )
+            )
+    return tuple(told)
+
+
+def outbreak(
+    cause: str,
+    first_day: float,
+    hours: float,
+    people: int,
+    seed: int = 0,
+    where: tuple[str, str] | None = None,
+) -> list[Told]:
+    """People hit by one fault, spread over its hours by the rhythm of the day."""
+    rng = np.random.default_rng(seed)
+    begin = int(first_day * PER_DAY)
+    buckets = np.arange(begin, begin + int(hours * 6))
+    weights = np.sqrt([usual(b) for b in buckets])
+    at = rng.choice(buckets, size=people, p=weights / weights.sum())
+    return [
+        (int(b), cause, *(where or (SEGMENTS[rng.integers(2)], PRODUCTS[rng.integers(2)])))
+        for b in at
+    ]
+
+
+def cells_of(told: tuple[Told, ...] | list[Told], days: int = DAYS, zone: str = "UTC") -> Cells:
+    rows: list[tuple[Scope, int, int]] = []
+    for bucket, cause, segment, product in told:
+        scopes = (
+            Scope(), Scope(cause), Scope(stage=PLACES[cause].stage), Scope(segment=segment),
+            Scope(product=product), Scope(cause, segment=segment), Scope(cause, product=product),
+        )  # fmt: skip
+        rows += [(s, START + bucket * BUCKET, 1) for s in scopes]
+    return cells_from(rows, start=START, buckets=days * PER_DAY, zone=zone, places=PLACES)
+
+
+def found(cells: Cells, policy: Policy | None = None) -> tuple[Episode, ...]:
+    alarms = evaluate(cells, 0, cells.buckets, policy)
+    return episodes(alarms, cells.starts_at(cells.buckets), PLACES)
+
+
+def day_of(moment: int) -> float:
+    return (moment - START) / DAY
+
+
+@cache
+def troubled() -> Cells:
+    told = [*background(1), *outbreak("cause-4", 20.4, 16, 30, where=("small", "app")),
+            *outbreak("cause-9", 30.1, 72, 45)]  # fmt: skip
+    return cells_of(told)
+
+
+# -- nothing but the past ---------------------------------------------------------------------
+
+
+@settings(max_examples=12, deadline=None)
+@given(cut=st.integers(15 * PER_DAY, DAYS * PER_DAY))
+def test_alarms_do_not_depend_on_what_comes_later(cut: int) -> None:
+    whole = troubled()
+    known = replace(whole, people=whole.people[:, :cut])
+    until = whole.starts_at(cut)
+    early = [a for a in evaluate(whole, 0, whole.buckets) if a.detected_at <= until]
+    assert evaluate(known, 0, cut) == early
+
+
+@settings(max_examples=12, deadline=None)
+@given(cuts=st.lists(st.integers(0, DAYS * PER_DAY), max_size=4))
+def test_any_division_into_calls_gives_the_same_alarms_and_episodes(cuts: list[int]) -> None:
+    cells = troubled()
+    edges = [0, *sorted(cuts), cells.buckets]
+    pieces = [evaluate(cells, a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    whole = evaluate(cells, 0, cells.buckets)
+    assert [a for piece in pieces for a in piece] == whole
+    so_far: tuple[Episode, ...] = ()
+    for edge, piece in zip(edges[1:], pieces, strict=True):
+        so_far = episodes(piece, cells.starts_at(edge), PLACES, before=so_far)
+    assert so_far == episodes(whole, cells.starts_at(cells.buckets), PLACES)
+
+
+def test_what_an_episode_said_stays_said() -> None:
+    cells = troubled()
+    alarms = evaluate(cells, 0, cells.buckets)
+    final = episodes(alarms, cells.starts_at(cells.buckets), PLACES)
+    for day in range(15, DAYS, 3):
+        until = cells.starts_at(day * PER_DAY)
+        then = episodes([a for a in alarms if a.detected_at <= until], until, PLACES)
+        for before, after in zip(then, final, strict=False):
+            assert before.opened_at == after.opened_at
+            assert before.changes == after.changes[: len(before.changes)]
+
+
+# -- reasons to be silent ---------------------------------------------------------------------
+
+
+def test_an_ordinary_company_is_left_alone() -> None:
+    assert sum(len(found(cells_of(background(seed)))) for seed in range(8)) <= 1
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_more_of_everything_is_a_campaign(factor: int) -> None:
+    told = list(background(3))
+    extra = [
+        t
+        for s in range(50, 49 + factor)
+        for t in background(s)
+        if 25 * PER_DAY <= t[0] < 29 * PER_DAY
+    ]
+    assert not found(cells_of([*told, *extra]))
+
+
+def test_a_day_of_nothing_and_a_backlog_at_once_are_no_outbreak() -> None:
+    away = range(25 * PER_DAY, 26 * PER_DAY)
+    told = [(away.stop, *t[1:]) if t[0] in away else t for t in background(4)]
+    assert not found(cells_of(told))
+
+
+def test_a_live_part_poured_into_one_bucket_is_no_outbreak() -> None:
+    last = DAYS * PER_DAY - 1
+    for seed in range(60, 66):
+        poured = [(last, *t[1:]) for t in background(seed)[:200]]
+        assert not found(cells_of([*background(5), *poured]))
+
+
+def test_nothing_before_two_weeks_of_data() -> None:
+    told = [*background(6), *outbreak("cause-3", 10.3, 12, 80)]
+    assert all(day_of(e.opened_at) > 14 for e in found(cells_of(told)))
+    shifted = [t for t in told if t[0] >= 9 * PER_DAY]
+    late = found(cells_of([*shifted, *outbreak("cause-5", 20.0, 12, 80)]))
+    assert all(day_of(e.opened_at) > 23 for e in late)
+
+
+def test_too_few_people_are_never_an_outbreak() -> None:
+    quiet = [t for t in background(7) if t[1] != "cause-11"]
+    two = [(25 * PER_DAY + 3, "cause-11", "large", "app")] * 2
+    assert not found(cells_of([*quiet, *two]))
+
+
+def test_unwatched_causes_raise_nothing() -> None:
+    cells = troubled()
+    deaf = replace(
+        cells, watched=cells.watched & np.array([s.cause != "cause-4" for s in cells.scopes])
+    )
+    assert "cause-4" in {e.cause for e in found(cells)}
+    assert "cause-4" not in {e.cause for e in found(deaf)}
+
+
+# -- reasons to speak -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_burst_is_found_within_hours_and_its_onset_with_it(seed: int) -> None:
+    told = [*background(10 + seed), *outbreak("cause-6", 24.4, 10, 30, seed)]
+    (episode,) = [e for e in found(cells_of(told)) if day_of(e.opened_at) >= 24.4]
+    assert episode.cause == "cause-6"
+    assert day_of(episode.opened_at) < 24.4 + 8 / 24
+    onset, earliest, latest = episode.onset
+    assert earliest <= onset <= latest
+    assert abs(day_of(onset) - 24.4) < 3 / 24
+    first = episode.changes[0].alarm
+    assert first.people > first.expected_high >= first.expected >= first.expected_low
+    assert first.detected_at == episode.opened_at
+    assert first.p_real > 0.5
+
+
+def test_one_issue_for_all_cells_of_an_outbreak_named_by_the_narrowest() -> None:
+    (first, second) = found(troubled())
+    assert first.scope == Scope("cause-4", PLACES["cause-4"].stage, "small", "app")
+    assert second.scope == Scope("cause-9", PLACES["cause-9"].stage)
+    assert len(first.strongest) > 2
+
+
+def test_states_follow_an_outbreak_from_its_beginning_to_its_end() -> None:
+    first, second = found(troubled())
+    for episode, end in ((first, 20.4 + 16 / 24), (second, 33.1)):
+        states = [c.state for c in episode.changes]
+        assert states[0] == "new"
+        assert "escalating" in states
+        assert states[-1] == episode.state == "resolved"
+        assert [c.at for c in episode.changes] == sorted(c.at for c in episode.changes)
+        assert end - 0.5 < day_of(episode.seen_at) < end + 1.5
+
+
+def test_the_same_cause_again_has_regressed() -> None:
+    told = [
+        *background(20),
+        *outbreak("cause-7", 18.4, 10, 30, 1),
+        *outbreak("cause-7", 27.4, 10, 30, 2),
+    ]
+    first, second = found(cells_of(told))
+    assert first.state == second.state == "resolved"
+    assert second.changes[0].state == "regressed"
+
+
+def test_mislabelled_feedback_of_an_outbreak_is_no_second_issue() -> None:
+    main = outbreak("cause-1", 24.4, 12, 60, 3)
+    echo = [(b, "cause-2", s, p) for b, _, s, p in main[:12]]
+    told = [*background(21), *main, *echo]
+    alarms = evaluate(cells_of(told), 0, DAYS * PER_DAY)
+    assert "cause-2" in {a.scope.cause for a in alarms if a.raised}
+    assert {e.cause for e in found(cells_of(told))} == {"cause-1"}
+
+
+def test_two_outbreaks_of_one_theme_stay_two() -> None:
+    told = [
+        *background(22),
+        *outbreak("cause-1", 24.4, 60, 80, 3),
+        *outbreak("cause-2", 25.4, 12, 30, 4),
+    ]
+    assert {e.cause for e in found(cells_of(told))} == {"cause-1", "cause-2"}
+
+
+def test_an_outbreak_does_not_become_the_new_normal() -> None:
+    told = [*background(23), *outbreak("cause-5", 20.0, 72, 150, 5)]
+    cells = cells_of(told)
+    row = cells.scopes.index(Scope("cause-5"))
+    total = forecast(cells).total[row]
+    week_before = total[20 * PER_DAY] - total[13 * PER_DAY]
+    last_week = total[35 * PER_DAY] - total[28 * PER_DAY]
+    assert last_week < 1.6 * week_before
+
+
+def test_stricter_policies_say_a_part_of_what_lenient_ones_say() -> None:
+    cells = troubled()
+
+    def raised(per_day: float) -> set[tuple[int, int]]:
+        alarms = evaluate(cells, 0, cells.buckets, Policy(false_per_day=per_day))
+        return {(a.cell, a.detected_at) for a in alarms if a.raised}
+
+    assert raised(1 / 1000) < raised(1 / 100) < raised(1)
+
+
+# -- parts ------------------------------------------------------------------------------------
+
+
+def test_forecast_learns_the_week_and_the_level() -> None:
+    cells = cells_of(background(30))
+    row = cells.scopes.index(Scope())
+    total = forecast(cells).total[row]
+    people = np.r_[0, np.cumsum(cells.people[row])]
+    for day in (31, 32, 33, 34):
+        night = total[day * PER_DAY + 30] - total[day * PER_DAY]
+        noon = total[day * PER_DAY + 84] - total[day * PER_DAY + 54]
+        assert noon > 4 * night
+    assert total[-1] - total[21 * PER_DAY] == pytest.approx(
+        people[-1] - people[21 * PER_DAY], rel=0.1
+    )
+
+
+def test_calendar_is_right_through_daylight_saving() -> None:
+    start = round(datetime(2026, 10, 24, 23, tzinfo=UTC).timestamp() * 1e6)
+    cells = cells_from([(Scope(), start, 1)], start=start, buckets=26 * 6, zone="Europe/London")
+    when = calendar(cells)
+    assert when.days == 2  # 25 October has 25 hours there
+    assert when.slot_of_hour[0] == 6 * 24
+    assert float(when.share_of_hour[when.day_of_hour == 0].sum()) == 25
+    assert float(when.share_of_hour.max()) == 2
+
+
+def test_rows_outside_are_left_out_and_cells_know_their_group() -> None:
+    rows = [
+        (Scope(), START, 2), (Scope(segment="small"), START, 2), (Scope("x", segment="small"), START, 1),
+        (Scope("x", product="web"), START + BUCKET, 1), (Scope("x"), START - BUCKET, 9),
+    ]  # fmt: skip
+    cells = cells_from(rows, start=START, buckets=3, zone="UTC")
+    at = {s: i for i, s in enumerate(cells.scopes)}
+    assert cells.people.sum() == 6
+    assert cells.group[at[Scope("x", segment="small")]] == at[Scope(segment="small")]
+    assert cells.group[at[Scope("x", product="web")]] == at[Scope()]
+    assert cells.group[at[Scope()]] == at[Scope()]
+    assert not cells.watched[at[Scope(segment="small")]]
+    with pytest.raises(ValueError, match="ten minutes"):
+        cells_from(rows, start=START + 1, buckets=3, zone="UTC")
+
+
+@settings(deadline=None)
+@given(
+    mean=st.floats(0.01, 60),
+    size=st.floats(0.05, 1e5),
+    times=st.floats(1.5, 6),
+)
+def test_tail_is_that_of_the_negative_binomial(mean: float, size: float, times: float) -> None:
+    count = max(3, math.ceil(mean * times))
+
+    def log_mass(k: int) -> float:
+        choose = math.lgamma(k + size) - math.lgamma(size) - math.lgamma(k + 1)
+        return choose + k * math.log(mean / (mean + size)) - size * math.log1p(mean / size)
+
+    below = math.fsum(math.exp(log_mass(k)) for k in range(count))
+    exact = math.fsum(math.exp(log_mass(k)) for k in range(count, count + 4000))
+    if exact > 1e-12 and abs(below + exact - 1) < 1e-9:
+        ours = float(log10_tail(np.array([count]), np.array([mean]), np.array([size]))[0])
+        assert ours == pytest.approx(math.log10(exact), abs=0.05 if exact < 0.01 else 0.7)
+
+
+@given(st.floats(0.001, 1e5))
+def test_log_gamma(x: float) -> None:
+    assert float(log_gamma(np.array([x]))[0]) == pytest.approx(math.lgamma(x), rel=1e-9, abs=1e-9)
+
+
+@given(mean=st.floats(0.05, 400), size=st.floats(0.5, 1e4))
+def test_interval_holds_four_fifths(mean: float, size: float) -> None:
+    low, high = interval(mean, size)
+
+    def log_mass(k: int) -> float:
+        choose = math.lgamma(k + size) - math.lgamma(size) - math.lgamma(k + 1)
+        return choose + k * math.log(mean / (mean + size)) - size * math.log1p(mean / size)
+
+    below = math.fsum(math.exp(log_mass(k)) for k in range(low))
+    inside = math.fsum(math.exp(log_mass(k)) for k in range(low, high + 1))
+    assert inside >= 0.8 - 1e-6
+    assert below <= 0.1 + 1e-6
+
+
+@given(seen=st.floats(0, 1e4), expected=st.floats(0, 1e4))
+def test_volume_ratio_lies_between_no_change_and_what_is_seen(seen: float, expected: float) -> None:
+    ratio = float(volume_ratio(np.array([seen]), np.array([expected]))[0])
+    plain = seen / expected if expected > 0 else math.inf
+    assert min(1.0, plain) - 1e-9 <= ratio <= max(1.0, plain) + 1e-9
+
+
+@given(st.floats(1e-4, 1), st.integers(1, 5000))
+def test_threshold_is_where_the_allowed_false_alarms_are(per_day: float, cells: int) -> None:
+    level = CALIBRATION.threshold(per_day, cells)
+    if level > 0:
+        assert CALIBRATION.false_per_day(level, cells) == pytest.approx(per_day, rel=0.01)
+
+
+def test_probability_rises_with_evidence() -> None:
+    chances = [CALIBRATION.p_real(e / 4, 300) for e in range(80)]
+    assert chances == sorted(chances)
+    assert chances[0] < 0.05
+    assert chances[-1] > 0.99
+
+
+def test_eight_weeks_of_150_cells_take_less_than_three_seconds() -> None:
+    rng = np.random.default_rng(1)
+    days = 56
+    shape = np.array([usual(b) for b in range(days * PER_DAY)])
+    rate = np.r_[200.0, rng.lognormal(0.5, 1, 150)][:, None] * shape / shape.mean() / PER_DAY
+    people = rng.poisson(rate).astype(np.float32)
+    scopes = (Scope(), *(Scope(f"c{i}") for i in range(150)))
+    cells = Cells(
+        scopes, people, START, "Europe/London", np.zeros(151, np.intp), np.arange(151),
+        np.array([False] + [True] * 150),
+    )  # fmt: skip
+    begin = time.process_time()
+    evaluate(cells, 0, cells.buckets)
+    assert time.process_time() - begin < 3
+
+
+def test_alarms_are_plain_data() -> None:
+    alarms = evaluate(troubled(), 0, troubled().buckets)
+    assert alarms
+    assert all(isinstance(a, Alarm) and a == replace(a) for a in alarms)
+    assert all(a.detected_at % BUCKET == 0 and a.detected_at % HOUR >= 0 for a in alarms)
