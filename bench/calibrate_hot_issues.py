@@ -48,7 +48,7 @@ def main() -> None:
             awake = expected.known_days >= LOW.warm_up_days
             cell_days += float(expected.live[awake].sum())
             alarms = evaluate(
-                cells, 0, cells.buckets, LOW, replace(expected, live=expected.live * 0 + 1)
+                cells, 0, cells.buckets, LOW, replace(expected, live=np.ones_like(expected.live))
             )
             for threshold in GRID:
                 found = at_threshold(alarms, cells, threshold)
@@ -68,7 +68,7 @@ def main() -> None:
     for level in GRID:
         seen = [r for peak, r in peaks if peak >= level]
         print(
-            f"    {level}: {np.mean(seen):.3f} of {len(seen)}, {used.p_real(level, round(cell_days / days)):.3f}"
+            f"    {level}: {np.mean(seen):.3f} of {len(seen)}, {used.p_real(level, cell_days / days):.3f}"
         )
 
 

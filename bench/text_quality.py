@@ -157,7 +157,7 @@ def starter() -> None:
     taxonomy = models.starter_taxonomy()
     model, data = models.starter_model()
     held = json.loads(HELD_OUT.read_text("utf-8"))
-    test = [Row(cause, text) for cause, text in held["caused"]]
+    test = [Row(cause, text) for cause, texts in held["caused"].items() for text in texts]
     parent = {n.id: n.parent for n in taxonomy.nodes}
     print(
         f"starter: model {model.id}, {len(data) / 1e6:.1f} MB, {len(model.card.classes)} classes, {model.card.thresholds}"

@@ -1,7 +1,7 @@
 """A migrated backlog database in the worker's role, the app over it, and makers of events."""
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,18 @@ import msgspec
 import pytest
 import pytest_asyncio
 from voc_backlog.api import app
+from voc_backlog.domain.acts import Edit, Wish
+from voc_backlog.domain.items import Item
+from voc_backlog.handlers import events, items
+from voc_backlog.repository import items as repository
 from voc_common import auth
-from voc_common.events import HotIssueChanged, ItemChanged
+from voc_common.events import (
+    CauseNode,
+    HotIssueChanged,
+    ItemChanged,
+    TaxonomyPublished,
+    TenantConfigured,
+)
 from voc_common.postgres import Database
 from voc_common.postgres.database import role_name
 from voc_common.postgres.migrations import migrate
@@ -132,3 +142,85 @@ def told(database: Database, tenant: str) -> Callable[[], Any]:
         return found
 
     return read
+
+
+TO_CLOSED = ("triaged", "in_progress", "piloting", "verified", "closed")
+
+
+class Backlog:
+    """A tenant's backlog at a time that the test sets."""
+
+    def __init__(self, database: Database, tenant: str, patch: pytest.MonkeyPatch) -> None:
+        self.database = database
+        self.tenant = tenant
+        self.now = NOW
+        patch.setattr(items, "clock", lambda: self.now)
+
+    async def hears(self, *told: HotIssueChanged) -> None:
+        await self.database.retried(lambda tx: events.hot_issue_changed(tx, list(told)))
+
+    async def is_configured(self, version: int, **settings: Any) -> None:
+        event = TenantConfigured(tenant=self.tenant, version=version, settings=settings)
+        await self.database.retried(lambda tx: events.tenant_configured(tx, [event]))
+
+    async def has_taxonomy(self, version: int, *nodes: CauseNode) -> None:
+        event = TaxonomyPublished(tenant=self.tenant, version=version, nodes=nodes, published_at=1)
+        await self.database.retried(lambda tx: events.taxonomy_published(tx, [event]))
+
+    async def items(self) -> list[Item]:
+        """All items but those withdrawn before anybody touched them."""
+        async with self.database.transaction() as tx:
+            rows = await tx.rows(
+                "select item from backlog.item where tenant = :tenant and (said <> '' or state <> 'retired') "
+                "order by cause, stage, product, ordinal",
+                tenant=self.tenant,
+            )
+            found = await repository.items_by_id(tx, [(self.tenant, r.item) for r in rows])
+        return sorted(found, key=lambda i: (i.subject, i.ordinal))
+
+    async def item(self) -> Item:
+        (found,) = await self.items()
+        return found
+
+    async def goes(self, item: Item, *states: str, **wish: Any) -> Item:
+        """Let a person take steps."""
+        for state in states:
+            proof = {"verification": "numbers fell"} if state == "closed" else {}
+            step = Wish(to=state, **({"why": "because"} | proof | wish))  # type: ignore[arg-type]
+            item = await self._acted(
+                lambda tx, i=item, s=step: items.move(tx, self.tenant, i.item, i.version, "kim", s)
+            )
+        return item
+
+    async def edited(self, item: Item, **wanted: Any) -> Item:
+        return await self._acted(
+            lambda tx: items.edit(
+                tx, self.tenant, item.item, item.version, "kim", "", Edit(**wanted)
+            )
+        )
+
+    async def _acted(self, use: Callable[[Any], Awaitable[Item]]) -> Item:
+        return await self.database.retried(use)
+
+    async def flagged(self, *subject: str, **told: float) -> tuple[Item, bool]:
+        cause, stage, product = (*subject, "", "", "")[:3]
+        return await self.database.retried(
+            lambda tx: items.flag(
+                tx, (self.tenant, cause, stage, product), "broken", told, "kim", Edit()
+            )
+        )
+
+
+@pytest.fixture
+def backlog(database: Database, tenant: str, monkeypatch: pytest.MonkeyPatch) -> Backlog:
+    return Backlog(database, tenant, monkeypatch)
+
+
+def states(found: Sequence[Item]) -> list[tuple[int, str]]:
+    return [(i.ordinal, i.state) for i in found]
+
+
+async def closed(backlog: Backlog, issue: Make) -> Item:
+    """An item closed by people at NOW."""
+    await backlog.hears(issue())
+    return await backlog.goes(await backlog.item(), *TO_CLOSED)

@@ -105,6 +105,15 @@ async def test_from_flag_to_closed(client: httpx.AsyncClient) -> None:
     ]  # fmt: skip
 
 
+async def test_the_largest_numbers_that_are_let_in_can_be_kept(client: httpx.AsyncClient) -> None:
+    most = dict.fromkeys(("people", "excess_per_day", "accounts", "revenue", "days_left"), 1e12)
+    item = await flag(client, evidence=most | {"revenue_known_share": 1}, effort_days=0.01)
+    assert item["people"] == 10**12
+    assert item["priority"]["value"] > 0
+    tiny = await flag(client, cause="tiny", evidence={"accounts": 1e-320, "revenue": 1e12})
+    assert tiny["priority"]["value"] == 0
+
+
 async def test_closing_needs_a_verification(client: httpx.AsyncClient) -> None:
     item = await flag(client)
     item = await moved(client, item, "triaged", "in_progress", "piloting", "verified")

@@ -1,96 +1,14 @@
 """From hot issues to items: one open per subject, evidence added, owners found, everyone told."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
-from voc_backlog.domain.acts import Edit, Wish
 from voc_backlog.domain.issues import Unusable
-from voc_backlog.domain.items import Item
-from voc_backlog.handlers import events, items
-from voc_backlog.repository import items as repository
-from voc_common.events import CauseNode, HotIssueChanged, TaxonomyPublished, TenantConfigured
-from voc_common.postgres import Database
+from voc_backlog.handlers import items
 
-from tests.backlog.conftest import DAY, NOW
-
-Make = Callable[..., HotIssueChanged]
-
-TO_CLOSED = ("triaged", "in_progress", "piloting", "verified", "closed")
-
-
-class Backlog:
-    """A tenant's backlog at a time that the test sets."""
-
-    def __init__(self, database: Database, tenant: str, patch: pytest.MonkeyPatch) -> None:
-        self.database = database
-        self.tenant = tenant
-        self.now = NOW
-        patch.setattr(items, "clock", lambda: self.now)
-
-    async def hears(self, *told: HotIssueChanged) -> None:
-        await self.database.retried(lambda tx: events.hot_issue_changed(tx, list(told)))
-
-    async def is_configured(self, version: int, **settings: Any) -> None:
-        event = TenantConfigured(tenant=self.tenant, version=version, settings=settings)
-        await self.database.retried(lambda tx: events.tenant_configured(tx, [event]))
-
-    async def has_taxonomy(self, version: int, *nodes: CauseNode) -> None:
-        event = TaxonomyPublished(tenant=self.tenant, version=version, nodes=nodes, published_at=1)
-        await self.database.retried(lambda tx: events.taxonomy_published(tx, [event]))
-
-    async def items(self) -> list[Item]:
-        """All items but those withdrawn before anybody touched them."""
-        async with self.database.transaction() as tx:
-            rows = await tx.rows(
-                "select item from backlog.item where tenant = :tenant and (said <> '' or state <> 'retired') "
-                "order by cause, stage, product, ordinal",
-                tenant=self.tenant,
-            )
-            found = await repository.items_by_id(tx, [(self.tenant, r.item) for r in rows])
-        return sorted(found, key=lambda i: (i.subject, i.ordinal))
-
-    async def item(self) -> Item:
-        (found,) = await self.items()
-        return found
-
-    async def goes(self, item: Item, *states: str, **wish: Any) -> Item:
-        """Let a person take steps."""
-        for state in states:
-            proof = {"verification": "numbers fell"} if state == "closed" else {}
-            step = Wish(to=state, **({"why": "because"} | proof | wish))  # type: ignore[arg-type]
-            item = await self._acted(
-                lambda tx, i=item, s=step: items.move(tx, self.tenant, i.item, i.version, "kim", s)
-            )
-        return item
-
-    async def edited(self, item: Item, **wanted: Any) -> Item:
-        return await self._acted(
-            lambda tx: items.edit(
-                tx, self.tenant, item.item, item.version, "kim", "", Edit(**wanted)
-            )
-        )
-
-    async def _acted(self, use: Callable[[Any], Awaitable[Item]]) -> Item:
-        return await self.database.retried(use)
-
-    async def flagged(self, *subject: str, **told: float) -> tuple[Item, bool]:
-        cause, stage, product = (*subject, "", "", "")[:3]
-        return await self.database.retried(
-            lambda tx: items.flag(
-                tx, (self.tenant, cause, stage, product), "broken", told, "kim", Edit()
-            )
-        )
-
-
-@pytest.fixture
-def backlog(database: Database, tenant: str, monkeypatch: pytest.MonkeyPatch) -> Backlog:
-    return Backlog(database, tenant, monkeypatch)
-
-
-def states(found: Sequence[Item]) -> list[tuple[int, str]]:
-    return [(i.ordinal, i.state) for i in found]
+from tests.backlog.conftest import DAY, NOW, TO_CLOSED, Backlog, Make, closed, states
 
 
 async def test_a_hot_issue_becomes_an_item_and_everyone_is_told(
@@ -199,10 +117,12 @@ async def test_stricter_settings_withdraw_what_nobody_has_touched(
     ]
 
 
-async def closed(backlog: Backlog, issue: Make) -> Item:
-    """An item closed by people at NOW."""
+async def test_a_flag_takes_up_what_was_withdrawn(backlog: Backlog, issue: Make) -> None:
     await backlog.hears(issue())
-    return await backlog.goes(await backlog.item(), *TO_CLOSED)
+    was = await backlog.item()
+    await backlog.is_configured(1, file_people=100)
+    item, new = await backlog.flagged("late_delivery", "delivery")
+    assert (new, item.item, item.state, item.issues) == (True, was.item, "filed", ("i1",))
 
 
 async def test_a_new_outbreak_soon_after_the_closing_reopens(backlog: Backlog, issue: Make) -> None:
@@ -238,6 +158,36 @@ async def test_an_outbreak_from_before_the_closing_is_only_evidence(
     )
     item = await backlog.item()
     assert (item.state, item.issues, item.people) == ("closed", ("i1", "i2"), 500)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+async def test_an_outbreak_that_does_not_cease_reopens(
+    backlog: Backlog, issue: Make, order: int
+) -> None:
+    """Also when it is told late, after the outbreak has ended."""
+    done = await closed(backlog, issue)
+    for days in (1, 3):
+        await backlog.hears(issue(version=1 + days, state="ongoing", changed_at=NOW + days * DAY))
+        assert (await backlog.item()).state == "closed", "alarms look back for some days"
+    later = [
+        issue(version=5, state="ongoing", changed_at=NOW + 4 * DAY),
+        issue(version=6, state="resolved", changed_at=NOW + 5 * DAY),
+    ]
+    for version in later[::order]:
+        await backlog.hears(version)
+    item = await backlog.item()
+    assert (item.item, item.state, item.reworked) == (done.item, "reopened", 1)
+
+
+async def test_a_declined_item_wakes_if_its_outbreak_outlasts_its_sleep(
+    backlog: Backlog, issue: Make
+) -> None:
+    await backlog.hears(issue())
+    await backlog.goes(await backlog.item(), "declined", until=NOW + 30 * DAY)
+    await backlog.hears(issue(version=2, state="ongoing", changed_at=NOW + 29 * DAY))
+    assert (await backlog.item()).state == "declined"
+    await backlog.hears(issue(version=3, state="ongoing", changed_at=NOW + 31 * DAY))
+    assert (await backlog.item()).state == "reopened"
 
 
 async def test_a_doubtful_outbreak_does_not_reopen(backlog: Backlog, issue: Make) -> None:
@@ -284,123 +234,6 @@ async def test_a_flag_files_wakes_or_adds(backlog: Backlog, issue: Make) -> None
     assert (new, other.ordinal, other.state) == (True, 2, "filed")
 
 
-async def test_owners_follow_the_taxonomy_until_a_person_assigns(
-    backlog: Backlog, issue: Make, told: Callable[[], Any]
-) -> None:
-    await backlog.hears(issue())
-    await backlog.has_taxonomy(
-        2,
-        CauseNode("delivery_problems", "Delivery", owner="logistics"),
-        CauseNode("late_delivery", "Late delivery", ("delivery",), parent="delivery_problems"),
-    )
-    item = await backlog.item()
-    assert (item.owner, item.owner_from, item.title) == (
-        "logistics",
-        "cause",
-        "Late delivery (delivery)",
-    )
-    await backlog.has_taxonomy(1, CauseNode("late_delivery", "Old", owner="nobody"))
-    assert await backlog.item() == item, "an older taxonomy changes nothing"
-    item = await backlog.edited(item, owner="lea", title="Parcels of the south depot")
-    await backlog.has_taxonomy(3, CauseNode("late_delivery", "Late", owner="shipping"))
-    item = await backlog.item()
-    assert (item.owner, item.owner_from) == ("lea", "person")
-    assert item.title == "Parcels of the south depot"
-    item = await backlog.edited(item, owner=None, title=None)
-    assert (item.owner, item.owner_from, item.title) == ("shipping", "cause", "Late (delivery)")
-    assert (await told())[item.item][-1].owner == "shipping"
-
-
-async def test_stage_owner_and_fallback_are_settings(backlog: Backlog, issue: Make) -> None:
-    await backlog.is_configured(1, stage_owners={"delivery": "dri-delivery"}, fallback_owner="ceo")
-    await backlog.hears(issue(), issue("i2", stage="checkout"))
-    assert [(i.owner, i.owner_from) for i in await backlog.items()] == [
-        ("ceo", "fallback"),
-        ("dri-delivery", "stage"),
-    ]
-
-
-async def test_settings_that_do_not_fit_are_left_out_and_named(
-    backlog: Backlog, issue: Make
-) -> None:
-    await backlog.is_configured(7, cost_per_contact=20, margin="a lot", file_people=0, other=1)
-    await backlog.hears(issue())
-    item = await backlog.item()
-    terms = {t.name: t for t in item.terms}
-    assert (terms["cost_per_contact"].value, terms["cost_per_contact"].source) == (
-        20.0,
-        "settings, version 7",
-    )
-    assert (terms["margin"].value, terms["margin"].source) == (0.7, "default")
-    async with backlog.database.transaction() as tx:
-        ground = await items.ground(tx, backlog.tenant)
-    assert set(ground.ignored) == {"margin", "file_people"}
-
-
-async def test_the_trail_says_who_did_what(backlog: Backlog, issue: Make) -> None:
-    await backlog.hears(issue())
-    item = await backlog.item()
-    item = await backlog.goes(item, "triaged", why="looks real")
-    await backlog.hears(issue(version=2, people=30))
-    async with backlog.database.transaction() as tx:
-        found = (await items.view(tx, backlog.tenant, item.item)).trail
-    assert [(t.version, t.made_by, t.from_state, t.to_state, t.why) for t in found] == [
-        (3, "voc", "triaged", "triaged", "hot issue i1 is new"),
-        (2, "kim", "filed", "triaged", "looks real"),
-        (1, "voc", "", "filed", "hot issue i1 is new"),
-    ]
-    assert set(found[0].changes) == {"priority"}
-
-
-async def test_the_trail_is_only_added_to(backlog: Backlog, issue: Make) -> None:
-    await backlog.hears(issue())
-    for sql in ("update backlog.trail set why = ''", "delete from backlog.trail"):
-        with pytest.raises(Exception, match="only added to"):
-            async with backlog.database.transaction() as tx:
-                await tx.run(sql)
-
-
-async def test_evidence_is_no_conflict_and_a_decision_is(backlog: Backlog, issue: Make) -> None:
-    await backlog.hears(issue())
-    seen = await backlog.item()
-    await backlog.hears(issue(version=2, people=30), issue("i2"))
-    now = await backlog.goes(seen, "triaged")
-    assert now.version == seen.version + 2
-    with pytest.raises(items.Stale) as stale:
-        await backlog.goes(seen, "declined", until=NOW + DAY)
-    assert stale.value.item == now
-
-
-async def test_an_older_item_is_not_opened_beside_an_open_one(
-    backlog: Backlog, issue: Make
-) -> None:
-    await closed(backlog, issue)
-    await backlog.hears(issue("i2", detected_at=NOW + 61 * DAY))
-    first, second = await backlog.items()
-    async with backlog.database.transaction() as tx:
-        assert await items.occupied(tx, [first, second]) == {first.item}
-    with pytest.raises(items.Occupied, match=second.item):
-        await backlog.goes(first, "reopened")
-    assert states(await backlog.items()) == [(1, "closed"), (2, "filed")]
-
-
-async def test_after_a_restore_versions_are_greater_than_all_before(
-    backlog: Backlog, issue: Make
-) -> None:
-    await backlog.hears(issue())
-    try:
-        await set_generation(backlog.database, 2)
-        await backlog.hears(issue(version=2, people=40))
-    finally:
-        await set_generation(backlog.database, 1)
-    assert (await backlog.item()).version == 2**32 + 1
-
-
-async def set_generation(database: Database, value: int) -> None:
-    async with database.transaction() as tx:
-        await tx.run("update backlog.generation set value = :value", value=value)
-
-
 @pytest.mark.parametrize(
     "broken",
     [
@@ -433,7 +266,7 @@ async def test_nonsense_in_the_evidence_is_data_and_counts_for_nothing(
         "excess_per_day": "many",
         "accounts": True,
         "revenue": -3,
-        "people": [1],
+        "people": 1e12,
         "days_left": {"$gt": 0},
         "nps": 900,
         "title": "<script>alert(1)</script>",

@@ -42,6 +42,7 @@ def hot(name: str = "i1", **more: Any) -> Issue:
         p_real=0.8,
         people_peak=42,
         p_real_peak=0.8,
+        fired_at=NOW,
         evidence=GIVEN,
     )
     return msgspec.structs.replace(base, **more)

@@ -3,6 +3,7 @@
 import json
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -118,7 +119,7 @@ def test_events_say_nothing_of_the_truth(made: Company) -> None:
 def test_no_number_gives_an_outbreak_away(made: Company) -> None:
     for outbreak in made.truth.outbreaks:
         tickets = sorted(int(k.id.split("-")[1]) for k in outbreak.records if k.kind == "ticket")
-        runs = sum(b - a == 1 for a, b in zip(tickets, tickets[1:], strict=False))
+        runs = sum(b - a == 1 for a, b in pairwise(tickets))
         assert runs < 0.7 * len(tickets)
 
 
@@ -229,7 +230,9 @@ def test_wrong_merge_would_be_wrong_and_would_show(made: Company) -> None:
         }
         for n in mine
     ]
-    assert hard[0] and hard[1] and not hard[0] & hard[1]
+    assert hard[0]
+    assert hard[1]
+    assert not hard[0] & hard[1]
     assert merge.keep_identifier["value"] in hard[0]
     assert merge.other_identifier["value"] in hard[1]
     outbreak = next(o for o in made.truth.outbreaks if o.name == merge.outbreak)

@@ -90,6 +90,17 @@ def test_every_rejected_row_is_told_with_its_line_and_reason(tenant: Any, tmp_pa
     assert rows[7] == ["5", "2026-01-01", "", "too few"]
 
 
+def test_rows_without_text_are_accepted(tenant: Any, tmp_path: Path) -> None:
+    file = tmp_path / "f.csv"
+    file.write_text(
+        "Complaint ID,Date received,Product,Issue,Consumer complaint narrative\n"
+        "1,2020/3/18,Mortgage,Trouble during payment process,\n"
+        "2,2020/3/18,Mortgage,Trouble during payment process,They lost my payment\n"
+    )
+    history = plan(tenant, file, mapping=find("cfpb"), source="", history=True)
+    assert command.run(history).counts == Counts(accepted=2)
+
+
 def test_rows_without_an_id_are_told_apart_by_occurrence(tenant: Any, tmp_path: Path) -> None:
     file = tmp_path / "f.csv"
     file.write_text("text\nlovely\nawful\nlovely\n")
@@ -196,9 +207,9 @@ def test_an_api_that_stays_away_is_given_up_and_the_load_goes_on_later(
     (api,) = own_api.processes
     tenant = make_tenant(api.url, rate=300)
     file = table(tmp_path / "f.csv", 5000)
-    with pytest.raises(GaveUp, match=r"does not answer.*; nothing was taken for 1 s"):
+    with pytest.raises(GaveUp, match=r"does not answer.*; nothing was taken for 5 s"):
         command.run(
-            plan(tenant, file, patience=1.0),
+            plan(tenant, file, patience=5.0),
             lambda watch: api.kill() if watch.counts.accepted else None,
         )
     api.start()

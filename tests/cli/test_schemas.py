@@ -6,7 +6,6 @@ from typing import Any
 
 import jsonschema_rs
 import msgspec
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
@@ -59,13 +58,13 @@ def resolve(document: Any, reference: str) -> Any:
     return document
 
 
-@pytest.mark.parametrize("path", sorted(schemas.files()))
-def test_every_reference_leads_somewhere(path: str) -> None:
-    document = json.loads(schemas.files()[path])
-    found = references(document)
-    assert found
-    for reference in found:
-        assert resolve(document, reference) is not None
+def test_every_reference_leads_somewhere() -> None:
+    for content in schemas.files().values():
+        document = json.loads(content)
+        found = references(document)
+        assert found
+        for reference in found:
+            assert resolve(document, reference) is not None
 
 
 def test_every_event_is_sent_by_its_owner_on_its_topics() -> None:

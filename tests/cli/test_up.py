@@ -23,9 +23,9 @@ class Up:
 
     def __init__(self, place: Installation, folder: Path) -> None:
         self.log = folder / "up.log"
+        command = "-m voc_cli up --service ingest --tenant acme --zone Europe/Berlin"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "voc_cli", "up", "--service", "ingest"]
-            + ["--tenant", "acme", "--zone", "Europe/Berlin"],
+            [sys.executable, *command.split()],
             env=place.environment() | {"VOC_HOME": str(place.home), "COLUMNS": "80"},
             cwd=folder,
             stdout=self.log.open("w"),
@@ -91,6 +91,13 @@ def test_up_prints_addresses_and_a_token_that_work(
     assert loaded.stdout.startswith("2 rows = 2 accepted + 0 unchanged + 0 rejected, in ")
 
 
+def test_a_folder_has_one_installation(up: Up, installed: Installation, voc: Voc) -> None:
+    second = voc("up", "--service", "ingest", VOC_HOME=str(installed.home))
+    assert second.returncode == 1
+    assert "already up" in second.stderr
+    assert up.process.poll() is None
+
+
 def test_a_crashed_service_is_started_again_and_all_ends_at_sigterm(
     up: Up, installed: Installation
 ) -> None:
@@ -110,11 +117,13 @@ def test_a_crashed_service_is_started_again_and_all_ends_at_sigterm(
     assert not (installed.home / "up.json").exists()
 
 
-def test_up_says_why_a_service_does_not_start(installed: Installation, voc: Voc) -> None:
-    done = voc("up", "--service", "ingest", VOC_POOL_API="many")
-    assert done.returncode == 1
-    assert "pool_api" in done.stderr
-    assert "Traceback" not in done.stderr.splitlines()[0]
+def test_what_a_killed_installation_left_is_not_believed(
+    installed: Installation, voc: Voc, tmp_path: Path
+) -> None:
+    (tmp_path / "up.lock").touch()
+    (tmp_path / "up.json").write_text('{"pid": 1, "apis": {"ingest": "http://127.0.0.1:1"}}')
+    done = voc("tenant", "create", "x", "--zone", "UTC", VOC_HOME=str(tmp_path))
+    assert "no address of ingest" in done.stderr
 
 
 @pytest.mark.parametrize("role", ["api", "worker"])

@@ -29,7 +29,7 @@ def is_problem(answer: httpx.Response, status: int) -> None:
         (b'{"items": []}', 422),
         (b'{"items": [], "more": 1}', 422),
         (b'{"items": [' + b",".join([b"{}"] * 1001) + b"]}", 422),
-        (b"\xff\xfe{\x00}\x00", 422),
+        (b"\xff\xfe{\x00}\x00", 415),
         (b"[" * 100_000, 422),
         (b'{"items": [' + b"[" * 100_000, 422),
         (b" " * (8 * 1024 * 1024 + 1), 413),

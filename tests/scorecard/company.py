@@ -3,7 +3,8 @@
 import random
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -34,7 +35,7 @@ def micros(moment: datetime) -> int:
 
 
 def local_day(moment: int) -> int:
-    return (datetime.fromtimestamp(moment / 1e6, ZONE).date() - datetime(1970, 1, 1).date()).days
+    return (datetime.fromtimestamp(moment / 1e6, ZONE).date() - date(1970, 1, 1)).days
 
 
 @dataclass
@@ -63,9 +64,7 @@ def random_company(
         decisions = [_decision(r, revisions[0], 0)] if feedback else []
         events: list[Any] = []
 
-        def say(at: int = -1) -> None:
-            events.append(_event(tenant, ident, revisions[at], attributions[-1], decisions))
-
+        say = partial(_say, events, tenant, ident, revisions, attributions, decisions)
         say()
         if r.random() < 0.1:
             made.shares["edited"] += 1
@@ -93,10 +92,25 @@ def random_company(
             made.erased.add(ident)
             gone = RecordsErased(tenant=tenant, records=(ident,), decided_at=1, reason="asked")
             (early if r.random() < 0.3 else late).append(gone)
-        made.greatest[ident] = [revisions[-1], attributions[-1], decisions[-1] if decisions else None]
+        made.greatest[ident] = [
+            revisions[-1],
+            attributions[-1],
+            decisions[-1] if decisions else None,
+        ]
         late += events
     made.log = early + late
     return made
+
+
+def _say(
+    events: list[Any],
+    tenant: str,
+    ident: str,
+    revisions: list[Revision],
+    attributions: list[Attribution],
+    decisions: list[Decision],
+) -> None:
+    events.append(_event(tenant, ident, revisions[-1], attributions[-1], decisions))
 
 
 def _revision(r: random.Random, n: int, feedback: bool) -> Revision:

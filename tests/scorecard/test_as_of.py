@@ -1,7 +1,6 @@
 """As of a moment: what was read then, whatever has come since."""
 
 import random
-from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -41,7 +40,13 @@ async def numbers(database: Database, tenant: str, at: int) -> dict[str, Any]:
         found["score"] = await reading.score_series(
             tx, tenant, "all", "nps:q:a:transactional", 30, low, low + 20 * company.DAY, at
         )
-        for cell in ("all", "cause:late", "cause:unknown|segment:smb", "late", "activity:subscription"):
+        for cell in (
+            "all",
+            "cause:late",
+            "cause:unknown|segment:smb",
+            "late",
+            "activity:subscription",
+        ):
             wanted = drilling.Drill(cell, low, high, at)
             listed = await drilling.records(tx, tenant, wanted, (0, ""), 1000)
             found["records of " + cell] = [(*drilling.place(one), one.person) for one in listed]
@@ -106,7 +111,3 @@ async def test_no_further_back_than_a_rebuild(database: Database) -> None:
     async with database.transaction(snapshot=True) as tx:
         with pytest.raises(as_of.TooFarBack, match="counted anew"):
             await as_of.taken_back(tx, made.tenant, at)
-
-
-def test_a_company_is_plain_data() -> None:
-    assert asdict(random_company(1, "t"))["tenant"] == "t"

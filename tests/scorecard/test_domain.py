@@ -1,7 +1,7 @@
 """Laws of the pure functions: chains, ranges, cells, scores."""
 
 import random
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from math import sqrt
 from zoneinfo import ZoneInfo
 
@@ -98,11 +98,13 @@ def test_a_moment_lies_in_its_local_day(low: int, zone: ZoneInfo) -> None:
 
 def test_a_midnight_that_does_not_exist() -> None:
     cairo = ZoneInfo("Africa/Cairo")  # 2026-04-24 began at 01:00
-    start = ranges.day_start((datetime(2026, 4, 24) - datetime(1970, 1, 1)).days, cairo)
+    start = ranges.day_start((date(2026, 4, 24) - date(1970, 1, 1)).days, cairo)
     assert datetime.fromtimestamp(start / 1e6, UTC) == datetime(2026, 4, 23, 22, tzinfo=UTC)
 
 
-TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=9)
+TEXT = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=9
+)
 
 
 @given(cause=TEXT, segment=TEXT, product=TEXT, who=st.sampled_from(dimensions.STAKEHOLDERS))
@@ -116,7 +118,9 @@ def test_a_cell_says_what_it_counts(cause: str, segment: str, product: str, who:
     assert set(cells.counted) <= set(cells.watched)
 
 
-@pytest.mark.parametrize("name", ["", "some", "cause", "cause:", "all|cause:x", "size:big", "guest/all"])
+@pytest.mark.parametrize(
+    "name", ["", "some", "cause", "cause:", "all|cause:x", "size:big", "guest/all"]
+)
 def test_what_is_no_cell(name: str) -> None:
     with pytest.raises(ValueError, match="no such cell"):
         dimensions.parts(name)

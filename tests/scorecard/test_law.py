@@ -62,7 +62,7 @@ async def run(database: Database, log: list[Any], r: random.Random, workers: int
         for batch in todo:
             folded = fold(batch)
             handler = HANDLERS[type(batch[0])]
-            await database.retried(lambda tx, h=handler, f=folded: h(tx, f), shard=shard)
+            await database.retried(lambda tx, h=handler, f=folded: h(tx, f), shard=shard % 2)
 
     await asyncio.gather(*(work(n) for n in range(workers)))
 
@@ -75,7 +75,8 @@ async def rows(database: Database, tenant: str) -> dict[str, list[tuple[Any, ...
             keys = KEYS.get(table)
             grouped = f" group by {','.join(columns.split(',')[:keys])}" if keys else ""
             got = await tx.rows(
-                f"select {columns} from scorecard.{table} where tenant = :tenant{grouped}", tenant=tenant
+                f"select {columns} from scorecard.{table} where tenant = :tenant{grouped}",
+                tenant=tenant,
             )
             if table == "person":
                 got = [(g.person, sorted(json.loads(g.latest or "{}").items())) for g in got]
@@ -124,10 +125,15 @@ async def wrong_windows(
     begin = company.local_day(company.micros(company.BEGIN))
     for _ in range(6):
         last, days = begin + r.randrange(-1, 60), r.choice((7, 30, 90, 365))
-        by, stakeholder = r.choice(("cause", "segment", "channel")), r.choice(("customer", "partner"))
+        by, stakeholder = (
+            r.choice(("cause", "segment", "channel")),
+            r.choice(("customer", "partner")),
+        )
         async with database.transaction(snapshot=True) as tx:
             asked = reading.Asked(by, days, stakeholder, last, 0)
-            card = await reading.scorecard(tx, made.tenant, asked, company.micros(company.BEGIN), [])
+            card = await reading.scorecard(
+                tx, made.tenant, asked, company.micros(company.BEGIN), []
+            )
         people = company.people_in_days(found, last, days)
         scores = company.nps_in_days(found, last, days)
         before = company.people_in_days(found, last - days, days)
@@ -138,7 +144,12 @@ async def wrong_windows(
             if got != (people.get(cell.cell, 0), before.get(cell.cell, 0)):
                 wrong.append(f"people of {cell.cell} in {days} days to {last}")
             shown = {
-                (cell.cell, one.metric): (one.nps.n, one.nps.promoters, one.nps.detractors, one.singles)
+                (cell.cell, one.metric): (
+                    one.nps.n,
+                    one.nps.promoters,
+                    one.nps.detractors,
+                    one.singles,
+                )
                 for one, _ in cell.scores
                 if one.nps.n
             }

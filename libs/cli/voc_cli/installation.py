@@ -1,5 +1,6 @@
 """Where this installation is: its folder, its two servers, its namespace and its signing key."""
 
+import fcntl
 import os
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
@@ -84,6 +85,10 @@ def installation(
         )
 
 
+class AlreadyUp(RuntimeError):
+    """A `voc up` runs in this folder already."""
+
+
 class Addresses(Struct, frozen=True):
     """Where the apis of a running `voc up` are, for the commands of other terminals."""
 
@@ -91,17 +96,41 @@ class Addresses(Struct, frozen=True):
     apis: dict[str, str]
 
 
-def publish(addresses: Addresses, home: Path) -> None:
-    """Write the addresses down; they are forgotten by `retract`."""
+@contextmanager
+def claim(home: Path) -> Generator[Callable[[Addresses], None]]:
+    """Be the one `voc up` of a folder; gives a function that tells others where its apis are.
+
+    Raises `AlreadyUp`. The lock, and not the pid in the file, says whether it still runs.
+    """
     home.mkdir(parents=True, exist_ok=True)
-    draft = home / "up.json.new"
-    draft.write_bytes(msgspec.json.encode(addresses))
-    draft.replace(home / "up.json")
+    with (home / "up.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyUp(
+                f"voc is already up in {home}: stop it first, or set VOC_HOME to another folder"
+            ) from error
+
+        def tell(addresses: Addresses) -> None:
+            draft = home / "up.json.new"
+            draft.write_bytes(msgspec.json.encode(addresses))
+            draft.replace(home / "up.json")
+
+        try:
+            yield tell
+        finally:
+            (home / "up.json").unlink(missing_ok=True)
 
 
-def retract(home: Path) -> None:
-    """Forget the addresses."""
-    (home / "up.json").unlink(missing_ok=True)
+def _is_up(home: Path) -> bool:
+    try:
+        with (home / "up.lock").open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def api_address(service: str) -> str:
@@ -109,9 +138,9 @@ def api_address(service: str) -> str:
     named = os.environ.get(f"VOC_URL_{service.upper()}")
     if named:
         return named.rstrip("/")
+    home = default_home()
     try:
-        found = msgspec.json.decode((default_home() / "up.json").read_bytes(), type=Addresses)
-        os.kill(found.pid, 0)
+        found = msgspec.json.decode((home / "up.json").read_bytes(), type=Addresses)
     except (OSError, msgspec.DecodeError):
         return ""
-    return found.apis.get(service, "")
+    return found.apis.get(service, "") if _is_up(home) else ""

@@ -67,6 +67,31 @@ def up(
 
 
 @app.command()
+def demo(
+    seed: Annotated[int, typer.Option(help="another seed is another company")] = 7,
+    events: Annotated[int, typer.Option(min=2_000, help="history and live part together")] = 10_000,
+    leave: Annotated[
+        bool, typer.Option("--exit", help="stop by itself instead of staying up")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="write every figure to this JSON file")
+    ] = None,
+) -> None:
+    """Stream a believable company through the front door and show what voc makes of it."""
+    import time  # noqa: PLC0415
+
+    from voc_cli import up as whole  # noqa: PLC0415
+    from voc_cli.demo import run as story  # noqa: PLC0415
+
+    began = time.monotonic()
+    with whole.stoppable():
+        try:
+            story.run(out, seed=seed, events=events, leave=leave, report=report, began=began)
+        except whole.Stopped:
+            out.print("Stopped")
+
+
+@app.command()
 def run(
     service: Annotated[
         str, typer.Argument(envvar="VOC_SERVICE", help=f"one of {', '.join(services.SERVICES)}")

@@ -10,13 +10,18 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.status import Status
 from rich.table import Table
+from voc_local.home import default_home
 
 from voc_cli import deployment, services
 from voc_cli.fleet import Fleet
-from voc_cli.installation import Addresses, Installation, installation, publish, retract
+from voc_cli.installation import Addresses, Installation, claim, installation
 
 FIRST_PORT = 8801
 """Services' apis try these ports upwards, so that addresses stay the same from one start to the next."""
+
+
+START_SECONDS = 300.0
+"""A small or busy machine needs its time; a service that cannot start is told of at once."""
 
 
 class Stopped(BaseException):
@@ -62,7 +67,7 @@ class Steps:
         if self._status is not None and self._console.is_terminal:
             self._status.update(line)
         else:
-            self._console.print(line, style="dim", highlight=False)
+            self._console.print(line, style="dim", highlight=False, soft_wrap=True)
 
 
 def start_fleet(
@@ -108,19 +113,20 @@ def running(
     """
     steps = Steps(console)
     with contextlib.ExitStack() as stack:
+        tell = stack.enter_context(claim(default_home()))
         with steps.step("Starting Postgres and Kafka", "Postgres and Kafka answer"):
             place = stack.enter_context(installation(steps.report))
         prepare(place, steps)
         with steps.step("Starting services", "Every service is ready"):
             fleet = stack.enter_context(start_fleet(place, chosen, workers))
             fleet.wait_ready(
+                START_SECONDS,
                 told=lambda ready, of, rest: steps.report(
                     f"{ready} of {of} ready" + (f", waiting for {rest}" if rest else "")
-                )
+                ),
             )
         apis = {p.service: p.url for p in fleet.processes if p.role == "api"}
-        publish(Addresses(os.getpid(), apis), place.home)
-        stack.callback(retract, place.home)
+        tell(Addresses(os.getpid(), apis))
         try:
             yield place, fleet
         finally:

@@ -72,7 +72,13 @@ class Producer:
                     linger_ms=0,
                     request_timeout_ms=10_000,
                 )
-                await producer.start()
+                try:
+                    await producer.start()
+                except BaseException:
+                    # Else every try while the broker is away would leave its sockets behind.
+                    with contextlib.suppress(Exception):
+                        await producer.stop()
+                    raise
                 self._producer = producer
             return self._producer
 

@@ -17,8 +17,9 @@ from voc_identity.settings import IdentitySettings
 router = APIRouter(prefix="/v1", tags=["identity"])
 
 Id = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="32 hexadecimal digits")]
+NO_NUL = r"^[^\x00]*$"
 IdIn = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
-Reason = Annotated[str, Field(default="", max_length=500)]
+Reason = Annotated[str, Field(default="", max_length=500, pattern=NO_NUL)]
 Reader = Annotated[Principal, Depends(caller("people:read"))]
 Writer = Annotated[Principal, Depends(caller("people:write"))]
 Eraser = Annotated[Principal, Depends(caller("people:erase"))]
@@ -200,7 +201,9 @@ async def find_persons(
     who: Reader,
     type: Literal["email", "phone", "external"],  # noqa: A002
     value: Annotated[str, Query(min_length=1, max_length=512)],
-    issuer: Annotated[str, Query(max_length=200, description="of an external id")] = "",
+    issuer: Annotated[
+        str, Query(max_length=200, pattern=NO_NUL, description="of an external id")
+    ] = "",
 ) -> Page[PersonRef]:
     """Persons by an identifier, read as the identifiers of records are (spelling does not matter)."""
     async with request.app.state.voc.database.transaction(who.tenant) as tx:
@@ -288,7 +291,10 @@ async def list_edges(
 
 @router.delete("/persons/{person}")
 async def erase_person(
-    request: Request, who: Eraser, person: Id, reason: Annotated[str, Query(max_length=500)] = ""
+    request: Request,
+    who: Eraser,
+    person: Id,
+    reason: Annotated[str, Query(max_length=500, pattern=NO_NUL)] = "",
 ) -> Erased:
     """Forget a person in every service, for good. This cannot be undone."""
 

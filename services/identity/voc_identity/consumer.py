@@ -18,7 +18,6 @@ from voc_common.worker import Context, Job, Worker
 from voc_identity.handlers import records
 from voc_identity.settings import IdentitySettings
 
-
 SUBSCRIPTIONS: Mapping[type[Any], Callable[..., Any]] = {
     FeedbackReceived: records.feedback_received,
     ActivityReceived: records.activity_received,

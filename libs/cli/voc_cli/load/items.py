@@ -102,7 +102,10 @@ class Mapper:
         value = self._value(row, self._path(one.column))
         if value is _NONE:
             return None
-        found: dict[str, Any] = {"type": one.type, "value": _text(value)}
+        try:
+            found: dict[str, Any] = {"type": one.type, "value": _text(value)}
+        except ValueError as error:
+            raise RowFault(f"{one.column}: {error}") from error
         if one.issuer:
             found["issuer"] = one.issuer
         if one.verified is not None:

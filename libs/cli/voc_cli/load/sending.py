@@ -179,8 +179,8 @@ class Sender:
             if time.monotonic() - self._taken_at > self._patience:
                 raise GaveUp(f"{self.waiting}; nothing was taken for {self._patience:.0f} s")
             # Jitter: lanes that were refused together must not come back together.
-            await asyncio.sleep(max(asked, wait) * random.uniform(1.0, 1.3))  # noqa: S311
-            wait = min(wait * 2, _LONGEST_WAIT)
+            await asyncio.sleep((asked or wait) * random.uniform(1.0, 1.3))  # noqa: S311
+            wait = wait if asked else min(wait * 2, _LONGEST_WAIT)
 
 
 def _reason(result: _Result) -> str:

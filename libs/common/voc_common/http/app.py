@@ -9,14 +9,18 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
 
 from voc_common.auth import Verifier
 from voc_common.http import dead_letters, problems
+from voc_common.http.documents import document
 from voc_common.postgres import Database, DatabaseAway
 from voc_common.postgres.migrations import head
 from voc_common.settings import Settings
 
 MAX_BODY = 8 * 1024 * 1024
+"""Bytes that a body has at most, but for some routes."""
+_BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 
 Start = Callable[["App"], Awaitable[Callable[[], Awaitable[None]] | None]]
@@ -46,12 +50,13 @@ def create_app(
     *,
     start: Start | None = None,
     faults: Mapping[type[Exception], int] | None = None,
-    max_body: int = MAX_BODY,
+    larger_bodies: Mapping[str, int] | None = None,
 ) -> FastAPI:
     """The FastAPI app of a service.
 
     `faults` maps the service's own exceptions to a status. `start` runs before the first request and may return
-    what to run at the end.
+    what to run at the end. `larger_bodies` maps the paths that take more than `MAX_BODY` bytes to how many:
+    a JSON body is read before the token is looked at, so only routes that read it themselves should.
     """
     voc = App(service, settings)
 
@@ -74,7 +79,8 @@ def create_app(
         app.include_router(router)
     app.include_router(dead_letters.router)
     app.include_router(_health(voc))
-    app.add_middleware(_Edge, max_body=max_body)
+    app.add_middleware(_Edge, larger_bodies=larger_bodies or {})
+    document(app)
     return app
 
 
@@ -112,37 +118,50 @@ def _health(voc: App) -> APIRouter:
 
 
 class _Edge:
-    """Bounds the body, and gives every request an id that its answer and its logs carry."""
+    """Bounds the body, takes it as it is and in UTF-8 only, and gives every request an id.
 
-    def __init__(self, app: Any, max_body: int) -> None:
+    The answer and the logs carry the id.
+    """
+
+    def __init__(self, app: Any, larger_bodies: Mapping[str, int]) -> None:
         self._app = app
-        self._max_body = max_body
+        self._larger_bodies = larger_bodies
+
+    def _refused(self, headers: Mapping[bytes, bytes], most: int) -> Response | None:
+        """The answer to a body that need not be read to be refused."""
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > most:
+            return problems.response(413, _too_large(most))
+        if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+            detail = "send the body as it is, without Content-Encoding"
+            return problems.response(415, detail, {"Accept-Encoding": "identity"})
+        return None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        length = headers.get(b"content-length", b"0")
         given = headers.get(b"x-request-id", b"").decode("latin-1")
         request_id = given if _REQUEST_ID.match(given) else secrets.token_hex(8)
-        if (length.isdigit() and int(length) > self._max_body) or not length.isdigit():
-            answer = problems.response(
-                413, f"a body has at most {self._max_body} bytes; send smaller batches"
-            )
-            await answer(scope, receive, send)
-            return
+        most = self._larger_bodies.get(scope["path"], MAX_BODY)
+        is_json = b"json" in headers.get(b"content-type", b"").lower()
         taken = 0
+        head = b""
 
         async def bounded() -> Any:
-            # A chunked body has no length to check beforehand.
-            nonlocal taken
+            nonlocal taken, head
             message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > self._max_body:
-                raise problems.Problem(
-                    413, f"a body has at most {self._max_body} bytes; send smaller batches"
-                )
+            body = message.get("body", b"")
+            taken += len(body)
+            # A chunked body has no length to check beforehand. FastAPI lets this exception alone pass.
+            if taken > most:
+                raise HTTPException(413, _too_large(most))
+            if is_json and len(head) < 2:
+                head = (head + body)[:2]
+                # The parser would guess UTF-16 and UTF-32; no other part of voc reads them.
+                if b"\x00" in head or head in _BYTE_ORDER_MARKS:
+                    raise HTTPException(415, "JSON is sent in UTF-8")
             return message
 
         async def stamped(message: Any) -> None:
@@ -150,7 +169,11 @@ class _Edge:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
-        await self._app(scope, bounded, stamped)
+        await (self._refused(headers, most) or self._app)(scope, bounded, stamped)
+
+
+def _too_large(most: int) -> str:
+    return f"a body has at most {most} bytes; send smaller ones"
 
 
 def state(request: Request) -> App:

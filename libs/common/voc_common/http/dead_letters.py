@@ -31,7 +31,7 @@ class DeadLetterOut(BaseModel):
 class Replay(BaseModel, extra="forbid"):
     """Which dead letters to send again."""
 
-    ids: list[str] = Field(min_length=1, max_length=500)
+    ids: list[Annotated[str, Field(pattern="^[0-9a-f]{32}$")]] = Field(min_length=1, max_length=500)
 
 
 class Replayed(BaseModel):

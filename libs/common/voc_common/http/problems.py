@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from voc_common.auth import Forbidden, Unauthenticated
-from voc_common.postgres import DatabaseAway, DataError
+from voc_common.postgres import DatabaseAway, DataError, StatementRefused
 from voc_common.postgres.database import Retry
 
 log = logging.getLogger(__name__)
@@ -98,6 +98,7 @@ _ANSWERS: Mapping[type[Exception], Answer] = {
     RequestValidationError: _invalid,
     HTTPException: _http,
     DatabaseAway: _away,
+    StatementRefused: _bug,
     Retry: _away,
     DataError: _refused,
     Exception: _bug,

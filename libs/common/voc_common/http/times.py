@@ -1,8 +1,25 @@
 """Times at HTTP edges: ISO 8601 with an offset in, ISO 8601 with Z out, microseconds inside."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BeforeValidator
 
 from voc_common.http.problems import Problem
+
+
+def _as_iso(value: Any) -> Any:
+    """Refuse numbers: pydantic would take them for seconds or milliseconds, as it sees fit."""
+    if isinstance(value, date) or (isinstance(value, str) and value[4:5] == "-"):
+        return value
+    raise ValueError("must be ISO 8601, such as 2026-03-01T10:00:00Z or, of a day, 2026-03-01")
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_as_iso)]
+"""A time in a body or a query: ISO 8601 with an offset, nothing else."""
+
+Day = Annotated[date, BeforeValidator(_as_iso)]
+"""A calendar day in a body or a query: ISO 8601, nothing else."""
 
 
 def iso(micros: int) -> str:

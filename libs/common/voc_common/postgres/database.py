@@ -34,10 +34,18 @@ _TIMEOUTS = {
 }
 _RETRIED = {"40P01", "40001"}
 _DATA_CLASSES = ("22", "23", "54")
+_REFUSED_CLASS = "42"
 
 
 class DatabaseAway(Exception):
     """Postgres cannot be reached or gave up on the call: not the data's fault, try again later."""
+
+
+class StatementRefused(DatabaseAway):
+    """Postgres refused the statement itself: no such column, no right to the table, no tenant set.
+
+    A fault of this code or of its deployment. Workers wait, as for Postgres; an api says that it is a fault.
+    """
 
 
 class DataError(ValueError):
@@ -106,7 +114,8 @@ def _translate(error: SQLAlchemyError) -> Exception:
     state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
     if state.startswith(_DATA_CLASSES):
         return DataError(str(getattr(error, "orig", error))[:500])
-    return DatabaseAway(f"{type(error).__name__}: {getattr(error, 'orig', error)}"[:500])
+    kind = StatementRefused if state.startswith(_REFUSED_CLASS) else DatabaseAway
+    return kind(f"{type(error).__name__}: {getattr(error, 'orig', error)}"[:500])
 
 
 class Database:
@@ -138,7 +147,8 @@ class Database:
     ) -> AsyncGenerator[Transaction]:
         """A READ COMMITTED transaction, in a tenant's name where one is given.
 
-        `snapshot`: REPEATABLE READ instead, for reads whose statements must see one state. Raises `DatabaseAway` and `DataError`; whatever the block raises rolls back.
+        `snapshot`: REPEATABLE READ instead, for reads whose statements must see one state. Raises
+        `DatabaseAway` and `DataError`; whatever the block raises rolls back.
         """
         engine = self._snapshots if snapshot else self.engine
         try:

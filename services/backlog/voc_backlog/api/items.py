@@ -8,7 +8,7 @@ from msgspec import UNSET
 from pydantic import BaseModel, Field, model_validator
 from voc_common.auth import Principal
 from voc_common.http import Page, Problem, caller, cursor, read_cursor
-from voc_common.http.times import micros
+from voc_common.http.times import Moment, micros
 from voc_common.postgres import Transaction
 
 from voc_backlog.api.preconditions import IfMatch, Seen, Version, etag, seen
@@ -63,7 +63,7 @@ class FlagIn(BaseModel, extra="forbid"):
     title: Title | None = None
     owner: Owner | None = None
     effort_days: Effort | None = None
-    due_at: datetime | None = None
+    due_at: Moment | None = None
 
     @model_validator(mode="after")
     def about_something(self) -> "FlagIn":
@@ -78,7 +78,7 @@ class MoveIn(BaseModel, extra="forbid"):
 
     to: State
     why: Text = ""
-    until: datetime | None = None
+    until: Moment | None = None
     verification: Text = ""
     version: Version = None
 
@@ -89,7 +89,7 @@ class EditIn(BaseModel, extra="forbid"):
     owner: Owner | None = None
     title: Title | None = None
     effort_days: Effort | None = None
-    due_at: datetime | None = None
+    due_at: Moment | None = None
     why: Text = ""
     version: Version = None
 

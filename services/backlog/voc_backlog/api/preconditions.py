@@ -8,7 +8,7 @@ from msgspec import Struct
 from pydantic import Field
 from voc_common.http import Problem
 
-_TAG = re.compile(r'^\s*"?(\d{1,18})"?\s*$')
+_TAG = re.compile(r'\s*(?:"(\d{1,18})"|(\d{1,18}))\s*', re.ASCII)
 
 IfMatch = Annotated[
     str | None,
@@ -43,10 +43,10 @@ def seen(if_match: str | None, version: int | None) -> Seen:
             )
             raise Problem(428, detail)
         return Seen(version, 409)
-    found = _TAG.match(if_match)
+    found = _TAG.fullmatch(if_match)
     if found is None:
         raise Problem(400, 'If-Match must be one version, such as "3"')
-    tagged = int(found.group(1))
+    tagged = int(found.group(1) or found.group(2))
     if version is not None and version != tagged:
         raise Problem(400, "If-Match and `version` in the body say different things")
     return Seen(tagged, 412)

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from voc_backlog.domain import states
-from voc_backlog.domain.filing import DAY, candidate_of, wakes
+from voc_backlog.domain.filing import DAY, candidate_of, wakes_at
 from voc_backlog.domain.ground import Policy
 from voc_backlog.domain.issues import Subject
 from voc_backlog.domain.items import Item
@@ -84,7 +84,6 @@ _ASKED: Mapping[states.Need, str] = {
 
 def edit(item: Item, wanted: Edit, now: int) -> Item:
     """An item with an owner, a title, an estimate or a due date of a person's."""
-
     base = touch(item, now)
     return msgspec.structs.replace(
         base,
@@ -101,7 +100,7 @@ def _chosen(value: T | UnsetType | None, kept: T, none: T) -> T:
 
 def flag(item: Item, told: Mapping[str, float], now: int, policy: Policy) -> Item:
     """An item with a person's word that the defect is there: it files what was only detected, and wakes what slept."""
-    wakened = item.state in states.AT_REST and (not item.said or wakes(item, now, policy))
+    wakened = item.state in states.AT_REST and (not item.said or wakes_at(item, now, policy))
     if wakened:
         item = msgspec.structs.replace(item, state="reopened" if item.said else "filed")
     elif item.state in {"", "detected"}:
@@ -117,7 +116,7 @@ def receiver(subject: Subject, items: Sequence[Item], now: int, policy: Policy) 
     if opened is not None:
         return opened
     last = max((i for i in items if i.said), key=lambda i: (i.said_at, i.ordinal), default=None)
-    if last is not None and (last.said == "declined" or wakes(last, now, policy)):
+    if last is not None and (last.said == "declined" or wakes_at(last, now, policy)):
         return last
     return candidate_of(subject, items)
 

@@ -26,45 +26,50 @@ class Filed(Struct, frozen=True):
     homes: Mapping[str, str]
 
 
-def file(subject: Subject, items: Sequence[Item], issues: Iterable[Issue], ground: Ground) -> Filed:
+def file(subject: Subject, items: Sequence[Item], issues: Sequence[Issue], ground: Ground) -> Filed:
     """Items of a subject after the evidence.
 
     `issues` are those about the subject and those pinned to its items. Free issues (not pinned) go to
     the open item. Without one, the item that came to rest last takes those of its own time; one
-    detected after it wakes it or makes a new item, as the policy says.
+    detected after it wakes it or makes a new item, as the policy says. An item that nobody has
+    touched and no issue holds any more is withdrawn (`retired`).
     """
     free = [i for i in issues if not i.pinned and i.subject == subject]
-    said = [i for i in items if i.said]
-    opened = next((i for i in said if not i.at_rest), None)
-    last = max(said, key=lambda i: (i.said_at, i.ordinal), default=None)
-    woken, homes = "", dict.fromkeys((i.issue for i in free), "")
-    fresh = free
-    if opened is not None:
-        homes, fresh = dict.fromkeys(homes, opened.item), []
-    elif last is not None:
-        if any(
-            _files(i, ground.policy) and wakes(last, i.detected_at, ground.policy) for i in free
-        ):
-            woken, fresh = last.item, []
-            homes = dict.fromkeys(homes, last.item)
-        else:
-            fresh = [i for i in free if not _belongs(last, i, ground.policy)]
-            homes |= dict.fromkeys((i.issue for i in free if i not in fresh), last.item)
+    last = _last([i for i in items if i.said])
+    taken, woken = _taken(last, free, issues, ground.policy)
+    fresh = [i for i in free if i.issue not in taken]
     candidate = candidate_of(subject, items)
     state = _state_of_new(fresh, ground.policy)
-    if state:
-        homes |= {i.issue: candidate.item for i in fresh}
-    everyone = list(items)
-    if state and candidate not in everyone:
+    homes = taken | dict.fromkeys((i.issue for i in fresh), candidate.item if state else "")
+    everyone = [i for i in items if i is not candidate]
+    if state or candidate.version:
         everyone.append(candidate)
     evidence = _evidence(everyone, issues, homes)
+    states = {i.item: i.said or state or "retired" for i in everyone}
+    if last is not None and woken:
+        states[last.item] = "reopened"
     return Filed(
-        tuple(
-            follow(i, _state_now(i, woken, state), evidence.get(i.item, []), ground)
-            for i in everyone
-        ),
-        homes,
+        tuple(follow(i, states[i.item], evidence[i.item], ground) for i in everyone), homes
     )
+
+
+def _last(said: Sequence[Item]) -> Item | None:
+    """The open item, else the one that came to rest last."""
+    return max(said, key=lambda i: (not i.at_rest, i.said_at, i.ordinal), default=None)
+
+
+def _taken(
+    last: Item | None, free: Sequence[Issue], issues: Sequence[Issue], policy: Policy
+) -> tuple[dict[str, str], bool]:
+    """Issues that belong to the last item that people have touched (issue -> item), and whether they wake it."""
+    if last is None:
+        return {}, False
+    known = [i for i in issues if i.pinned and i.item == last.item]
+    woken = last.at_rest and any(
+        _files(i, policy) and _wakes(last, i, policy) for i in (*free, *known)
+    )
+    every = woken or not last.at_rest
+    return {i.issue: last.item for i in free if every or _belongs(last, i, policy)}, woken
 
 
 def candidate_of(subject: Subject, items: Sequence[Item]) -> Item:
@@ -73,11 +78,21 @@ def candidate_of(subject: Subject, items: Sequence[Item]) -> Item:
     return untouched or new_item(subject, 1 + max((i.ordinal for i in items), default=0))
 
 
-def wakes(item: Item, at: int, policy: Policy) -> bool:
+def wakes_at(item: Item, at: int, policy: Policy) -> bool:
     """Whether evidence of this time opens an item at rest again: soon after its closing, or once it has slept."""
     if item.said == "closed":
         return item.said_at < at <= item.said_at + policy.reopen_days * DAY
     return item.said == "declined" and at >= item.until
+
+
+def _wakes(item: Item, issue: Issue, policy: Policy) -> bool:
+    """A new outbreak does, and so does an old one that still fires when the item should have dealt with it."""
+    if not issue.pinned and wakes_at(item, issue.detected_at, policy):
+        return True
+    if item.said == "declined":
+        return issue.fired_at >= item.until
+    settled = item.said_at + policy.settle_days * DAY
+    return item.said == "closed" and issue.detected_at <= item.said_at and issue.fired_at > settled
 
 
 def _belongs(item: Item, issue: Issue, policy: Policy) -> bool:
@@ -101,13 +116,6 @@ def _state_of_new(fresh: Sequence[Issue], policy: Policy) -> str:
     if any(_files(i, policy) for i in fresh):
         return "filed"
     return "detected" if any(_shows(i, policy) for i in fresh) else ""
-
-
-def _state_now(item: Item, woken: str, state_of_new: str) -> str:
-    """Without people's word an item is what its issues make it; nothing holds it: withdrawn."""
-    if not item.said:
-        return state_of_new or "retired"
-    return "reopened" if item.item == woken else item.said
 
 
 def _evidence(

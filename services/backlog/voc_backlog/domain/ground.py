@@ -18,7 +18,8 @@ class Policy(Struct, frozen=True, kw_only=True):
 
     `file_p_real`, `file_people`: an issue that ever reached both is filed. One that reached `detect_p_real`
     and the people waits as `detected` for a person's word. `reopen_days`: an outbreak within so
-    many days of the closing reopens the item. `least_days`, `most_days`: bounds of how long an outbreak
+    many days of the closing reopens the item; `settle_days`: so does an earlier one that has not ceased
+    so many days after it. `least_days`, `most_days`: bounds of how long an outbreak
     is expected to last. Money is in the tenant's currency; `mean_revenue` stands where no revenue of the
     touched accounts is known; `cost_per_contact` is the median of live channels (Gartner 2019, in USD).
     """
@@ -27,6 +28,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     detect_p_real: Share = 0.5
     file_people: Annotated[int, Meta(ge=1, le=1_000_000)] = 3
     reopen_days: Days = 60.0
+    settle_days: Days = 3.0
     cost_per_contact: Money = 8.0
     mean_revenue: Money = 0.0
     margin: Share = 0.7

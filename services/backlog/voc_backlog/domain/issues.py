@@ -13,6 +13,7 @@ Subject = tuple[str, str, str, str]
 
 LATEST = 4_102_444_800_000_000
 """The year 2100: what lies beyond is no time."""
+_OVER = "resolved"
 _TEXT = 200
 _PEOPLE = 2**31 - 1
 _VERSION = 2**62
@@ -27,8 +28,8 @@ class Issue(Struct, frozen=True, gc=False, kw_only=True):
 
     Its subject (`cause`, `stage`, `product`) is that of its first version: as an outbreak is understood
     better its scope narrows, and an item must not jump to another subject for that. `people_peak` and
-    `p_real_peak` are the most that any version said, so that an issue that fades stays filed. All else
-    is of the latest version. `item` is where it counts as evidence; `pinned`, that a person has acted on that
+    `p_real_peak` are the most that any version said, so that an issue that fades stays filed; `fired_at` is
+    the latest time at which a version said that it was not over. All else is of the latest version. `item` is where it counts as evidence; `pinned`, that a person has acted on that
     item since: then it stays there.
     """
 
@@ -48,6 +49,7 @@ class Issue(Struct, frozen=True, gc=False, kw_only=True):
     p_real: float
     people_peak: int
     p_real_peak: float
+    fired_at: int
     evidence: dict[str, Any]
     item: str = ""
     pinned: bool = False
@@ -60,7 +62,7 @@ class Issue(Struct, frozen=True, gc=False, kw_only=True):
     @property
     def over(self) -> bool:
         """Whether the outbreak has ended."""
-        return self.state == "resolved"
+        return self.state == _OVER
 
 
 def issue_of(event: HotIssueChanged) -> Issue:
@@ -83,6 +85,7 @@ def issue_of(event: HotIssueChanged) -> Issue:
         p_real=event.p_real,
         people_peak=event.people,
         p_real_peak=event.p_real,
+        fired_at=0 if event.state == _OVER else event.changed_at,
         evidence=event.evidence,
     )
 
@@ -100,6 +103,7 @@ def join(one: Issue, other: Issue) -> Issue:
         detected_at=min(one.detected_at, other.detected_at),
         people_peak=max(one.people_peak, other.people_peak),
         p_real_peak=max(one.p_real_peak, other.p_real_peak),
+        fired_at=max(one.fired_at, other.fired_at),
     )
 
 

@@ -1,6 +1,7 @@
 """Load what a subject's items are judged by, judge, save what changed and tell everyone."""
 
 import time
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
@@ -12,6 +13,7 @@ from voc_backlog.domain.ground import Ground
 from voc_backlog.domain.issues import Issue, Subject
 from voc_backlog.domain.items import Item, changed, new_item, stamped, trail
 from voc_backlog.repository import items as repository
+from voc_backlog.repository.issues import issues_about, place_issues
 from voc_backlog.repository.items import Trail
 
 MACHINE = "voc"
@@ -41,7 +43,7 @@ def clock() -> int:
 async def load(tx: Transaction, subjects: Collection[Subject]) -> Board:
     """Items and evidence of these subjects; lock them first."""
     items = await repository.items_about(tx, subjects)
-    return Board(items, await repository.issues_about(tx, subjects, items))
+    return Board(items, await issues_about(tx, subjects, items))
 
 
 async def judge(
@@ -58,21 +60,17 @@ async def judge(
     """
     before = {i.item: i for i in board.items}
     items, issues = _with(board, act) if act else (board.items, board.issues)
+    about = _by_subject(items, issues)
     after: list[Item] = []
-    homes: dict[tuple[str, str], tuple[str, bool]] = {
-        (i.tenant, i.issue): (i.item, i.pinned) for i in issues
-    }
+    homes = {(i.tenant, i.issue): (i.item, i.pinned) for i in issues}
     for subject in sorted(subjects):
-        mine = [i for i in items if i.subject == subject]
-        names = {i.item for i in mine}
-        about = [i for i in issues if i.subject == subject or (i.pinned and i.item in names)]
-        filed = file(subject, mine, about, grounds[subject[0]])
+        filed = file(subject, *about[subject], grounds[subject[0]])
         after += filed.items
         homes |= {(subject[0], issue): (home, False) for issue, home in filed.homes.items()}
     stored = {(i.tenant, i.issue): (i.item, i.pinned) for i in board.issues}
     moved = {k: v for k, v in homes.items() if stored[k] != v}
     if moved:
-        await repository.place_issues(tx, moved)
+        await place_issues(tx, moved)
     known = [
         stamped(
             before.get(i.item) or new_item(i.subject, i.ordinal), i, grounds[i.tenant].generation
@@ -87,6 +85,19 @@ async def judge(
         )
         tx.emit(changed(i) for i in fresh)
     return known
+
+
+def _by_subject(
+    items: Sequence[Item], issues: Sequence[Issue]
+) -> Mapping[Subject, tuple[list[Item], list[Issue]]]:
+    """Items of each subject, with its free issues and those pinned to its items."""
+    found: dict[Subject, tuple[list[Item], list[Issue]]] = defaultdict(lambda: ([], []))
+    subjects = {i.item: i.subject for i in items}
+    for item in items:
+        found[item.subject][0].append(item)
+    for issue in issues:
+        found[subjects[issue.item] if issue.pinned else issue.subject][1].append(issue)
+    return found
 
 
 def _with(board: Board, act: Act) -> tuple[list[Item], list[Issue]]:

@@ -1,6 +1,6 @@
 """What other services say: hot issues, taxonomies, settings."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from voc_common.events import Event, HotIssueChanged, TaxonomyPublished, TenantConfigured
 from voc_common.postgres import Transaction
@@ -9,9 +9,12 @@ from voc_common.postgres.database import Retry
 from voc_backlog.domain.ground import Ground
 from voc_backlog.domain.issues import Issue, Subject, Unusable, joined
 from voc_backlog.handlers.board import judge, load
-from voc_backlog.repository import items, tenants
+from voc_backlog.repository import tenants
+from voc_backlog.repository.issues import join_issues
+from voc_backlog.repository.subjects import lock, of_tenants
 
 _ATTEMPTS = 8
+_PART = 500
 _LARGEST = 2**62
 
 
@@ -44,10 +47,12 @@ async def _take(
     grounds: Mapping[str, Ground],
     subjects: set[Subject],
 ) -> None:
-    await items.lock(tx, subjects)
-    changed, concerned = await items.join_issues(tx, issues)
+    await lock(tx, subjects)
+    changed, concerned = await join_issues(tx, issues)
     if not concerned <= subjects:
         raise _Wider(concerned)
+    if not concerned:
+        return
     board = await load(tx, concerned)
     homes = {i.item: i.subject for i in board.items}
     why = {
@@ -86,9 +91,12 @@ async def judge_all(tx: Transaction, changed: Iterable[str], why: Mapping[str, s
     if not names:
         return
     grounds = await tenants.grounds(tx, names)
-    subjects: Collection[Subject] = await tenants.subjects(tx, names)
-    await items.lock(tx, subjects)
-    await judge(tx, await load(tx, subjects), grounds, subjects, {s: why[s[0]] for s in subjects})
+    subjects = sorted(await of_tenants(tx, names))
+    # In parts: a worker that computes for seconds between two statements is taken for a frozen one.
+    for start in range(0, len(subjects), _PART):
+        part = subjects[start : start + _PART]
+        await lock(tx, part)
+        await judge(tx, await load(tx, part), grounds, part, {s: why[s[0]] for s in part})
 
 
 def _check(*versions: int) -> None:

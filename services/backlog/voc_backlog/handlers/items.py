@@ -13,7 +13,9 @@ from voc_backlog.domain.states import AT_REST, OPEN
 from voc_backlog.handlers.board import Act, clock, judge, load
 from voc_backlog.repository import items as repository
 from voc_backlog.repository import tenants
+from voc_backlog.repository.issues import evidence
 from voc_backlog.repository.items import Flag, Trail
+from voc_backlog.repository.subjects import lock
 
 _SHOWN = 100
 
@@ -56,11 +58,11 @@ async def flag(
     `change` names and assigns a new item; on one that is there it changes nothing.
     """
     ground = (await tenants.grounds(tx, [subject[0]]))[subject[0]]
-    await repository.lock(tx, [subject])
+    await lock(tx, [subject])
     board = await load(tx, [subject])
     now = clock()
     item = acts.receiver(subject, board.items, now, ground.policy)
-    new = item not in board.items
+    new = not item.said and item.state in {"", "retired"}
     flagged = acts.flag(item, told, now, ground.policy)
     if new:
         flagged = acts.edit(flagged, change, now)
@@ -103,7 +105,7 @@ async def _act(
 ) -> Item:
     ground = (await tenants.grounds(tx, [tenant]))[tenant]
     subject = (await get(tx, tenant, ident)).subject
-    await repository.lock(tx, [subject])
+    await lock(tx, [subject])
     # Read anew behind the lock: what was read before it may be of yesterday.
     board = await load(tx, [subject])
     found = _one(board.items, ident)
@@ -133,7 +135,7 @@ async def view(tx: Transaction, tenant: str, ident: str) -> View:
     """An item with its latest evidence and trail; raises `NotThere`."""
     return View(
         await get(tx, tenant, ident),
-        await repository.evidence(tx, tenant, ident, _SHOWN),
+        await evidence(tx, tenant, ident, _SHOWN),
         await repository.flags(tx, tenant, ident, _SHOWN),
         await repository.trail(tx, tenant, ident, 2**62, _SHOWN),
     )

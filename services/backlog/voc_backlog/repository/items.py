@@ -1,44 +1,19 @@
-"""Items, the issues that are their evidence, their trail, and what people flagged."""
+"""Items, their trail, and what people flagged."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 from voc_common.postgres import Transaction
 
-from voc_backlog.domain.issues import Issue, Subject
+from voc_backlog.domain.issues import Subject
 from voc_backlog.domain.items import Item, Term
 from voc_backlog.domain.states import AT_REST
+from voc_backlog.repository.subjects import IS_WANTED, WANTED, wanted
 
-_ISSUE = ", ".join(Issue.__struct_fields__)
 _ITEM = ", ".join(Item.__struct_fields__)
-_OF_I = ", ".join(f"i.{f}" for f in Item.__struct_fields__)
-_WANTED = (
-    "unnest(cast(:tenants as text[]), cast(:causes as text[]), cast(:stages as text[]), "
-    "cast(:products as text[])) as w(tenant, cause, stage, product)"
-)
-_IS_WANTED = "(x.tenant, x.cause, x.stage, x.product) = (w.tenant, w.cause, w.stage, w.product)"
-
-_LATEST = "(excluded.version, excluded.changed_at) > (i.version, i.changed_at)"
-_FIRST = "excluded.first_version < i.first_version"
-_JOINED = ", ".join(
-    [
-        *(
-            f"{c} = case when {_LATEST} then excluded.{c} else i.{c} end"
-            for c in (
-                "version", "state", "onset", "changed_at", "people", "expected", "p_real", "evidence",
-            )
-        ),
-        *(
-            f"{c} = case when {_FIRST} then excluded.{c} else i.{c} end"
-            for c in ("first_version", "cause", "stage", "product")
-        ),
-        "detected_at = least(i.detected_at, excluded.detected_at)",
-        "people_peak = greatest(i.people_peak, excluded.people_peak)",
-        "p_real_peak = greatest(i.p_real_peak, excluded.p_real_peak)",
-    ]
-)  # fmt: skip
+_OF_X = ", ".join(f"x.{f}" for f in Item.__struct_fields__)
 
 
 class Trail(Struct, frozen=True, kw_only=True):
@@ -63,22 +38,8 @@ class Flag(Struct, frozen=True, kw_only=True):
     made_at: str
 
 
-def _wanted(subjects: Iterable[Subject]) -> dict[str, list[str]]:
-    ordered = sorted(set(subjects))
-    return {
-        "tenants": [s[0] for s in ordered],
-        "causes": [s[1] for s in ordered],
-        "stages": [s[2] for s in ordered],
-        "products": [s[3] for s in ordered],
-    }
-
-
 def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
-
-
-def _issue(row: Any) -> Issue:
-    return Issue(**dict(zip(Issue.__struct_fields__, row, strict=True)))
 
 
 def _item(row: Any) -> Item:
@@ -88,58 +49,13 @@ def _item(row: Any) -> Item:
     return Item(**found)
 
 
-async def lock(tx: Transaction, subjects: Collection[Subject]) -> None:
-    """Take the row of each subject, sorted: who files, judges or acts on its items is alone with them.
-
-    What is read of a subject must be read after this, in a new statement: its snapshot then holds what
-    the one before us committed.
-    """
-    wanted = _wanted(subjects)
-    await tx.run(
-        f"insert into backlog.subject (tenant, cause, stage, product) select * from {_WANTED} "
-        "order by tenant, cause, stage, product on conflict do nothing",
-        **wanted,
-    )
-    await tx.rows(
-        f"select 1 from backlog.subject as x join {_WANTED} on {_IS_WANTED} "
-        "order by x.tenant, x.cause, x.stage, x.product for no key update of x",
-        **wanted,
-    )
-
-
-async def join_issues(tx: Transaction, issues: Sequence[Issue]) -> tuple[set[str], set[Subject]]:
-    """Join issues with what is known of them; the ids of those that changed, and all subjects concerned.
-
-    Those are the subjects of the issues before and now, and of the items they are pinned to.
-    """
-    rows = await tx.rows(
-        f"insert into backlog.issue as i ({_ISSUE}) select {_ISSUE} from "
-        "jsonb_populate_recordset(cast(null as backlog.issue), cast(:rows as jsonb)) "
-        "order by tenant, issue on conflict (tenant, issue) do update set "
-        f"{_JOINED} where {_LATEST} or {_FIRST} or excluded.detected_at < i.detected_at "
-        "or excluded.people_peak > i.people_peak or excluded.p_real_peak > i.p_real_peak "
-        "returning new.tenant, new.issue, new.cause, new.stage, new.product, "
-        "old.cause as old_cause, old.stage as old_stage, old.product as old_product, "
-        "case when new.pinned then new.item else '' end as home",
-        rows=_json(issues),
-    )
-    concerned = {(r.tenant, r.cause, r.stage, r.product) for r in rows}
-    concerned |= {
-        (r.tenant, r.old_cause, r.old_stage, r.old_product) for r in rows if r.old_cause is not None
-    }
-    homes = [(r.tenant, r.home) for r in rows if r.home]
-    if homes:
-        concerned |= {i.subject for i in await items_by_id(tx, homes)}
-    return {r.issue for r in rows}, concerned
-
-
 async def items_by_id(tx: Transaction, keys: Collection[tuple[str, str]]) -> list[Item]:
     """Items by tenant and id."""
     ordered = sorted(set(keys))
     rows = await tx.rows(
-        f"select {_OF_I} from backlog.item as i join "
+        f"select {_OF_X} from backlog.item as x join "
         "unnest(cast(:tenants as text[]), cast(:ids as text[])) as w(tenant, item) "
-        "on i.tenant = w.tenant and i.item = w.item",
+        "on x.tenant = w.tenant and x.item = w.item",
         tenants=[t for t, _ in ordered],
         ids=[i for _, i in ordered],
     )
@@ -149,29 +65,10 @@ async def items_by_id(tx: Transaction, keys: Collection[tuple[str, str]]) -> lis
 async def items_about(tx: Transaction, subjects: Collection[Subject]) -> list[Item]:
     """All items of these subjects, by ordinal."""
     rows = await tx.rows(
-        f"select {', '.join(f'x.{f}' for f in Item.__struct_fields__)} from backlog.item as x "
-        f"join {_WANTED} on {_IS_WANTED} order by x.ordinal",
-        **_wanted(subjects),
+        f"select {_OF_X} from backlog.item as x join {WANTED} on {IS_WANTED} order by x.ordinal",
+        **wanted(subjects),
     )
     return [_item(r) for r in rows]
-
-
-async def issues_about(
-    tx: Transaction, subjects: Collection[Subject], items: Collection[Item]
-) -> list[Issue]:
-    """The free issues of these subjects, and those pinned to these items."""
-    of_x = ", ".join(f"x.{f}" for f in Issue.__struct_fields__)
-    ordered = sorted((i.tenant, i.item) for i in items)
-    rows = await tx.rows(
-        f"select {of_x} from backlog.issue as x join {_WANTED} on {_IS_WANTED} where not x.pinned "
-        f"union all select {of_x} from backlog.issue as x join "
-        "unnest(cast(:owners as text[]), cast(:ids as text[])) as h(tenant, item) "
-        "on x.tenant = h.tenant and x.item = h.item where x.pinned",
-        **_wanted(subjects),
-        owners=[t for t, _ in ordered],
-        ids=[i for _, i in ordered],
-    )
-    return [_issue(r) for r in rows]
 
 
 async def save_items(tx: Transaction, items: Sequence[Item]) -> None:
@@ -187,21 +84,6 @@ async def save_items(tx: Transaction, items: Sequence[Item]) -> None:
                 f"order by tenant, item on conflict (tenant, item) do update set {assigned}",
                 rows=_json(group),
             )
-
-
-async def place_issues(tx: Transaction, homes: Mapping[tuple[str, str], tuple[str, bool]]) -> None:
-    """Write where issues count: (tenant, issue) -> (item, whether pinned)."""
-    ordered = sorted(homes)
-    await tx.run(
-        "update backlog.issue as x set item = h.item, pinned = h.pinned from "
-        "unnest(cast(:tenants as text[]), cast(:issues as text[]), cast(:items as text[]), "
-        "cast(:pins as bool[])) as h(tenant, issue, item, pinned) "
-        "where x.tenant = h.tenant and x.issue = h.issue",
-        tenants=[t for t, _ in ordered],
-        issues=[i for _, i in ordered],
-        items=[homes[k][0] for k in ordered],
-        pins=[homes[k][1] for k in ordered],
-    )
 
 
 async def add_trail(tx: Transaction, entries: Mapping[tuple[str, str], Trail]) -> None:
@@ -268,18 +150,6 @@ async def page(
         limit=limit,
     )
     return [_item(r) for r in rows]
-
-
-async def evidence(tx: Transaction, tenant: str, item: str, limit: int) -> list[Issue]:
-    """The latest issues of an item, newest first."""
-    rows = await tx.rows(
-        f"select {_ISSUE} from backlog.issue where tenant = :tenant and item = :item "
-        "order by detected_at desc, issue limit :limit",
-        tenant=tenant,
-        item=item,
-        limit=limit,
-    )
-    return [_issue(r) for r in rows]
 
 
 async def flags(tx: Transaction, tenant: str, item: str, limit: int) -> list[Flag]:

@@ -9,7 +9,6 @@ from voc_common.events import CauseNode, TaxonomyPublished, TenantConfigured
 from voc_common.postgres import Transaction
 
 from voc_backlog.domain.ground import Ground, Route, read_policy
-from voc_backlog.domain.issues import Subject
 
 
 def _json(value: Any) -> str:
@@ -153,13 +152,3 @@ async def add_routes(
         routes=_json(routes),
         by=by,
     )
-
-
-async def subjects(tx: Transaction, tenants: Collection[str]) -> set[Subject]:
-    """Everything that these tenants' issues and items are about."""
-    rows = await tx.rows(
-        "select tenant, cause, stage, product from backlog.subject "
-        "where tenant = any(cast(:names as text[]))",
-        names=sorted(set(tenants)),
-    )
-    return {(r.tenant, r.cause, r.stage, r.product) for r in rows}

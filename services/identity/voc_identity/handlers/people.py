@@ -55,7 +55,10 @@ async def merge(
     now = [await current_person(tx, tenant, p) for p in persons]
     if len(set(now)) < 2:
         raise NotPossible("they are one person already")
-    edge = await repository.add_edge(tx, tenant, "must", [now[0]], [now[1]], reason, by)
+    left, right = [
+        [r.record_id for r in await repository.records_of(tx, tenant, p, _MAX_PERSON)] for p in now
+    ]
+    edge = await repository.add_edge(tx, tenant, "must", left, right, reason, by)
     return await _said(tx, tenant, edge, now, "merge", settings)
 
 

@@ -53,7 +53,8 @@ async def person(
         tx, {(tenant, k.hash) for r in members.values() for k in _atom(r.atom).keys}
     )
     atoms = [_atom(r.atom) for r in members.values()]
-    edges = [edge_of(e) for e in await repository.edges(tx, members)]
+    there = {atom.record_id for atom in atoms}
+    edges = [edge_of(e, there) for e in await repository.edges(tx, members)]
     generic = frozenset(h for (_, h), state in states.items() if state.generic)
     partition = cluster(atoms, edges, rules_of(settings), generic=generic)
     found = evidence(atoms, partition, edges)

@@ -10,7 +10,7 @@ order is: claim the values, lock the components that they lead to, look again, a
 4. the pure `cluster` decides on all members; what changed is written, the records last.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 
 import msgspec
 from msgspec import Struct
@@ -20,7 +20,7 @@ from voc_common.postgres.database import Retry
 from voc_identity import repository
 from voc_identity.domain.cluster import cluster
 from voc_identity.domain.components import generic_values
-from voc_identity.domain.records import Cut, Edge, Must, Record, Rules
+from voc_identity.domain.records import Cut, Edge, Must, Record, Rules, canonical
 from voc_identity.repository import EdgeRow, HashKey, KeyState, RecordKey, Row
 
 _ATTEMPTS = 12
@@ -251,7 +251,8 @@ class _Attempt:
     ) -> dict[RecordKey, Row]:
         result: dict[RecordKey, Row] = {}
         for tenant, atoms in self._by_tenant().items():
-            manual = [edge_of(e) for e in edges if e.tenant == tenant]
+            there = {atom.record_id for atom in atoms}
+            manual = [edge_of(e, there) for e in edges if e.tenant == tenant]
             hashes = frozenset(h for (t, h), flag in generic.items() if t == tenant and flag)
             for person in cluster(atoms, manual, self.rules, generic=hashes).persons:
                 name = person.person_id if person.identifiable else ""
@@ -328,8 +329,14 @@ def second_look(
     return found
 
 
-def edge_of(row: EdgeRow) -> Edge:
-    """A manual edge as clustering reads it."""
+def edge_of(row: EdgeRow, there: Container[str]) -> Edge:
+    """A manual edge as clustering reads it.
+
+    A merge names all records that the two persons had; it ties the first of each side that is `there`,
+    so that erasing one of them does not undo it.
+    """
     if row.kind == "must":
-        return Must(row.edge, row.left_records[0], row.right_records[0])
+        sides = (sorted(row.left_records, key=canonical), sorted(row.right_records, key=canonical))
+        a, b = (next((r for r in side if r in there), side[0]) for side in sides)
+        return Must(row.edge, a, b)
     return Cut(row.edge, frozenset(row.left_records), frozenset(row.right_records))

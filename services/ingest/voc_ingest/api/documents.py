@@ -19,20 +19,6 @@ def json_body(kind: type[Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, **_reference(kind)}}
 
 
-_PROBLEM = {
-    "type": "object",
-    "title": "Problem",
-    "description": "RFC 9457 problem+json",
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-    },
-    "required": ["title", "status", "detail"],
-}
-
-
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """`responses` of a route: problem+json of these statuses, and those that every route may give."""
     shown = {"application/problem+json": {"schema": {"$ref": _REF.format(name="Problem")}}}
@@ -52,9 +38,9 @@ def document(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         found = made()
         schemas = found.setdefault("components", {}).setdefault("schemas", {})
-        if "Problem" not in schemas:
+        if not _shown.keys() <= schemas.keys():
             _, components = msgspec.json.schema_components(_shown.values(), ref_template=_REF)
-            schemas.update(components, Problem=_PROBLEM)
+            schemas.update(components)
         return found
 
     app.openapi = openapi

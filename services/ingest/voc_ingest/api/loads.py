@@ -6,9 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi import Path as PathParameter
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 from voc_common.auth import Principal
 from voc_common.http import Page, Problem, caller, cursor, read_cursor
+from voc_common.http.times import Moment
 
 from voc_ingest.api.documents import problems
 from voc_ingest.api.times import micros, shown
@@ -53,8 +54,8 @@ class LoadOut(BaseModel):
 class ReplayIn(BaseModel, extra="forbid"):
     """Which part of the archive to tell again, by the time of receipt; everything where nothing is said."""
 
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     source: SourceField | None = None
 
 

@@ -82,6 +82,6 @@ async def start(app: App) -> Callable[[], Awaitable[None]]:
     return stop
 
 
-def service_of(request: Request) -> Service:
-    """The running service, as a dependency."""
+async def service_of(request: Request) -> Service:
+    """The running service, as a dependency; async, for FastAPI sends others through a thread each time."""
     return request.app.state.voc.extra

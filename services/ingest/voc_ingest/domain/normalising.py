@@ -181,7 +181,9 @@ def normalise(item: FeedbackItem, event_kind: Kind, rules: Rules) -> Normal:
         raise Refused("holds text that is no Unicode, or is nested too deep") from error
     if len(content) > MAX_RECORD:
         raise Refused(f"a record has at most {MAX_RECORD} bytes, this one has {len(content)}", 413)
-    if b"\\u0000" in content and _holds_nul((*names, *identifiers_values(identifiers), attributes)):
+    metric = (score.question, score.wording) if score is not None else ()
+    told = (*names, *metric, *identifiers_values(identifiers), attributes)
+    if "\x00" in item.id or (b"\\u0000" in content and _holds_nul(told)):
         raise Refused("only the text may hold NUL characters")
     channel, stakeholder, product, team, segment = names
     return Normal(

@@ -5,7 +5,7 @@ from voc_common import gc_settings, telemetry
 from voc_common.http import create_app
 from voc_common.settings import load
 
-from voc_scorecard.api import hot_issues, records, scorecard, series
+from voc_scorecard.api import hot_issues, rebuilding, records, scorecard, series
 from voc_scorecard.settings import ScorecardSettings
 
 
@@ -14,7 +14,9 @@ def app() -> FastAPI:
     settings = load(ScorecardSettings)
     telemetry.configure("scorecard", settings.otel_endpoint)
     found = create_app(
-        "scorecard", settings, [scorecard.router, series.router, records.router, hot_issues.router]
+        "scorecard",
+        settings,
+        [scorecard.router, series.router, records.router, hot_issues.router, rebuilding.router],
     )
     gc_settings()
     return found

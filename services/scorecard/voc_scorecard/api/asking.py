@@ -7,16 +7,16 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
-from pydantic import AwareDatetime
 from voc_common.auth import Principal
 from voc_common.http import Problem, caller
+from voc_common.http.times import Moment
 from voc_common.postgres import Transaction
 
 from voc_scorecard.handlers.as_of import TooFarBack
 
 Reader = Annotated[Principal, Depends(caller("scorecard:read"))]
 AsOf = Annotated[
-    AwareDatetime | None,
+    Moment | None,
     Query(description="the numbers as they were at this moment; without it, as they are now"),
 ]
 CellName = Annotated[
@@ -29,7 +29,8 @@ CellName = Annotated[
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1)
-_EARLIEST, _LATEST = 0, 253_402_300_799_000_000
+_DAYS = 100_000
+_LATEST = _DAYS * 86_400_000_000
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {
@@ -51,12 +52,12 @@ def now() -> int:
 
 
 def micros(moment: datetime | None) -> int:
-    """UTC microseconds of a moment of this age of the world, 0 for None; raises 422 for any other."""
+    """UTC microseconds of a moment from 1970 to 2243, 0 for None; raises 422 for any other."""
     if moment is None:
         return 0
     at = (moment - _EPOCH) // timedelta(microseconds=1)
-    if not _EARLIEST < at < _LATEST:
-        raise Problem(422, "times lie between 1970 and 9999")
+    if not 0 < at < _LATEST:
+        raise Problem(422, "times lie between 1970 and 2243")
     return at
 
 
@@ -81,7 +82,7 @@ def day(number: int) -> date:
 def day_number(local: date) -> int:
     """Days since 1970-01-01 of a local day; raises 422 if that is before."""
     number = (local - _EPOCH_DAY).days
-    if not 0 < number < 100_000:
+    if not 0 < number < _DAYS:
         raise Problem(422, "days lie between 1970 and 2243")
     return number
 

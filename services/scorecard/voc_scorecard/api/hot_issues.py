@@ -80,6 +80,13 @@ class HotIssueOut(BaseModel):
     owner: str = Field(description="owner of the item, else of the cause")
 
 
+class WatchOut(BaseModel):
+    """How far the tenant's time has been judged; null: not at all. False `current`: something is still to be judged."""
+
+    judged_through: str | None
+    current: bool
+
+
 class VerdictIn(BaseModel, extra="forbid"):
     """What a person says of a hot issue; the detector learns from it."""
 
@@ -115,6 +122,14 @@ async def list_hot_issues(
     return Page(items=[_out(r, owner) for r, owner in rows], next=more)
 
 
+@router.get("/watch")
+async def get_watch(request: Request, who: Reader) -> WatchOut:
+    """How far hot issues have been looked for. A history load is judged as a whole, when it is complete."""
+    async with request.app.state.voc.database.transaction(who.tenant) as tx:
+        judged, current = await hot_issues.progress(tx, who.tenant)
+    return WatchOut(judged_through=None if judged is None else iso(judged), current=current)
+
+
 @router.get("/{issue}")
 async def get_hot_issue(request: Request, who: Reader, issue: Ident) -> HotIssueOut:
     """A hot issue."""
@@ -129,6 +144,8 @@ async def get_hot_issue(request: Request, who: Reader, issue: Ident) -> HotIssue
 async def list_verdicts(request: Request, who: Reader, issue: Ident) -> Page[VerdictOut]:
     """What people said of a hot issue."""
     async with request.app.state.voc.database.transaction(who.tenant) as tx:
+        if await hot_issues.one(tx, who.tenant, issue) is None:
+            raise Problem(404, f"there is no hot issue {issue}")
         rows = await hot_issues.verdicts(tx, who.tenant, issue)
     return Page(
         items=[

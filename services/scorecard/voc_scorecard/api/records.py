@@ -3,8 +3,9 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 from voc_common.http import Page, Problem, cursor, read_cursor
+from voc_common.http.times import Moment
 
 from voc_scorecard.api.asking import (
     PROBLEMS,
@@ -79,8 +80,8 @@ class RecordOut(BaseModel):
 async def list_records(
     request: Request,
     who: Reader,
-    since: AwareDatetime,
-    until: AwareDatetime,
+    since: Moment,
+    until: Moment,
     cell: CellName = "all",
     as_of: AsOf = None,
     cursor_: Annotated[str | None, Query(alias="cursor", max_length=500)] = None,

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from voc_common.events import ActivityIdentified, FeedbackClassified
+from voc_common.http.times import Day
 from voc_common.wire import topic
 
 from voc_scorecard.api.asking import (
@@ -104,7 +105,7 @@ async def get_scorecard(
     who: Reader,
     by: By = "cause",
     window: Trailing = "30d",
-    end: Annotated[date | None, Query(description="last local day; without it, today")] = None,
+    end: Annotated[Day | None, Query(description="last local day; without it, today")] = None,
     as_of: AsOf = None,
     stakeholder: Stakeholder = "customer",
 ) -> ScorecardOut:

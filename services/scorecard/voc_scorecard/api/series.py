@@ -3,8 +3,9 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 from voc_common.http import Problem
+from voc_common.http.times import Moment
 
 from voc_scorecard.api.asking import (
     PROBLEMS,
@@ -53,8 +54,8 @@ class SeriesOut(BaseModel):
 async def get_series(
     request: Request,
     who: Reader,
-    since: AwareDatetime,
-    until: AwareDatetime,
+    since: Moment,
+    until: Moment,
     cell: CellName = "all",
     metric: Annotated[
         str,

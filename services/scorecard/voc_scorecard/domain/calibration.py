@@ -19,7 +19,7 @@ class Calibration:
     false_alarms: tuple[tuple[float, float], ...]
     real_per_day: float
 
-    def false_per_day(self, evidence: float, live_cells: int) -> float:
+    def false_per_day(self, evidence: float, live_cells: float) -> float:
         """False outbreaks a day over `live_cells` cells that reach this evidence."""
         points = np.array(self.false_alarms)
         logs = np.log10(points[:, 1])
@@ -29,9 +29,9 @@ class Calibration:
         else:
             slope = (logs[b] - logs[a]) / (points[b, 0] - points[a, 0])
             log = float(logs[b] + slope * (evidence - points[b, 0]))
-        return max(live_cells, 1) * 10.0**log
+        return max(live_cells, 1.0) * 10.0**log
 
-    def threshold(self, per_day: float, live_cells: int) -> float:
+    def threshold(self, per_day: float, live_cells: float) -> float:
         """Least evidence with at most `per_day` false outbreaks a day over `live_cells` cells."""
         low, high = 0.0, 30.0
         for _ in range(40):
@@ -42,7 +42,7 @@ class Calibration:
                 high = middle
         return high
 
-    def p_real(self, evidence: float, live_cells: int) -> float:
+    def p_real(self, evidence: float, live_cells: float) -> float:
         """Probability that a cell with this evidence is a real outbreak, by Bayes' rule on the two rates."""
         false = self.false_per_day(evidence, live_cells)
         return self.real_per_day / (self.real_per_day + false)
@@ -51,7 +51,7 @@ class Calibration:
 CALIBRATION = Calibration(
     version="1",
     fitted_on="16 simulated companies of 10,000 events, labels perfect and degraded (bench/calibrate_hot_issues.py)",
-    false_alarms=((3.0, 7.8e-4), (4.0, 1.0e-4), (5.0, 1.7e-5), (6.0, 2.2e-6)),
+    false_alarms=((3.0, 2.1e-3), (4.0, 2.8e-4), (5.0, 4.5e-5), (6.0, 5.5e-6)),
     real_per_day=1 / 28,
 )
 """The calibration in use."""

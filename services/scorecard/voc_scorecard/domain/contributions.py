@@ -1,7 +1,8 @@
 """What facts add to the counters, and how much a change moves them: new minus old, folded over a batch."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from msgspec import Struct
@@ -45,55 +46,85 @@ def _earliest(found: dict[str, int], cells: Iterable[str], bucket: int) -> None:
             found[cell] = bucket
 
 
+class Tally:
+    """Cells counted up and down; summed at the end, in one pass instead of one for each record."""
+
+    __slots__ = ("down", "up")
+
+    def __init__(self) -> None:
+        self.up: list[Collection[str]] = []
+        self.down: list[Collection[str]] = []
+
+    def add(self, cells: Collection[str], sign: int) -> None:
+        """Count these cells once up or down."""
+        (self.up if sign > 0 else self.down).append(cells)
+
+    def counts(self) -> ByCell:
+        """The sum for each cell."""
+        found = Counter(chain.from_iterable(self.up))
+        if self.down:
+            found.subtract(Counter(chain.from_iterable(self.down)))
+        return found
+
+
+Tallies = dict[tuple[Any, ...], tuple[Tally, ...]]
+
+
+def _tallies(columns: int) -> Tallies:
+    return defaultdict(lambda: tuple(Tally() for _ in range(columns)))
+
+
 class Delta:
     """How much a batch moves each counter. Sums only, so that the order of additions never matters."""
 
     def __init__(self) -> None:
-        self._volume: Moved = defaultdict(lambda: (Counter(), Counter(), Counter()))
-        self._pulse: Moved = defaultdict(lambda: (Counter(),))
-        self._score: Moved = defaultdict(lambda: tuple(Counter() for _ in range(4)))
-        self._replaced: Moved = defaultdict(lambda: tuple(Counter() for _ in range(6)))
-        self._again: Moved = defaultdict(lambda: (Counter(), Counter()))
+        self._volume = _tallies(3)
+        self._pulse = _tallies(1)
+        self._score = _tallies(4)
+        self._replaced = _tallies(6)
+        self._again = _tallies(2)
 
     def record(self, tenant: str, fact: Fact, sign: int) -> None:
         """Count one record; without a person it counts singly, also for the detector and the score."""
         records, _, singles = self._volume[tenant, fact.bucket, fact.day]
-        _move(records, fact.cells, sign)
+        records.add(fact.cells, sign)
         if not fact.person:
-            _move(singles, fact.cells, sign)
+            singles.add(fact.cells, sign)
             if fact.watched:
-                _move(self._pulse[tenant, fact.known][0], fact.watched, sign)
+                self._pulse[tenant, fact.known][0].add(fact.watched, sign)
             if fact.metric:
                 self._answer(tenant, fact, sign)
 
-    def presence(self, tenant: str, day: int, there: Presence, sign: int) -> None:
+    def presence(self, tenant: str, day: int, old: Presence, new: Presence) -> None:
         """Count one person on one local day: once per cell, in its earliest bucket."""
-        for cell, bucket in there.seen.items():
-            self._volume[tenant, bucket, day][1][cell] += sign
-        for cell, bucket in there.known.items():
-            self._pulse[tenant, bucket][0][cell] += sign
+        for sign, buckets in _shifts(old.seen, new.seen):
+            for bucket, cells in buckets.items():
+                self._volume[tenant, bucket, day][1].add(cells, sign)
+        for sign, buckets in _shifts(old.known, new.known):
+            for bucket, cells in buckets.items():
+                self._pulse[tenant, bucket][0].add(cells, sign)
 
     def alone(self, tenant: str, fact: Fact) -> None:
         """Count a new record that is all there is of its person on that day."""
         records, people, _ = self._volume[tenant, fact.bucket, fact.day]
-        records.update(fact.cells)
-        people.update(fact.cells)
+        records.up.append(fact.cells)
+        people.up.append(fact.cells)
         if fact.watched:
-            self._pulse[tenant, fact.known][0].update(fact.watched)
+            self._pulse[tenant, fact.known][0].up.append(fact.watched)
 
     def days(self, tenant: str, cell: str, days: Sequence[int], sign: int) -> None:
         """Count which of a person's ascending days in a cell another one follows: for people in windows."""
         for link in links(days):
             if link:
-                self._again[tenant, link.within, link.began][0][cell] += sign
-                self._again[tenant, link.within, link.ended][1][cell] += sign
+                self._again[tenant, link.within, link.began][0].add((cell,), sign)
+                self._again[tenant, link.within, link.ended][1].add((cell,), sign)
 
-    def next_day(self, tenant: str, cells: Iterable[str], before: int, day: int) -> None:
+    def next_day(self, tenant: str, cells: Collection[str], before: int, day: int) -> None:
         """Count that a person's last day in these cells, `before`, is now followed by `day`."""
         window = within(day - before)
         if window:
-            self._again[tenant, window, before][0].update(cells)
-            self._again[tenant, window, day][1].update(cells)
+            self._again[tenant, window, before][0].up.append(cells)
+            self._again[tenant, window, day][1].up.append(cells)
 
     def answers(self, tenant: str, members: Iterable[Fact], sign: int) -> None:
         """Count a person's scored answers, and which of them later ones to the same question replace."""
@@ -101,8 +132,8 @@ class Delta:
         for answer in sorted((f for f in members if f.metric), key=_chain_order):
             self._answer(tenant, answer, sign)
             by_metric[answer.metric].append(answer)
-        for metric, chain in by_metric.items():
-            for answer, link in zip(chain, links([a.day for a in chain]), strict=False):
+        for metric, given in by_metric.items():
+            for answer, link in zip(given, links([a.day for a in given]), strict=False):
                 if link:
                     began = self._replaced[tenant, metric, link.within, link.began]
                     _score(began[:3], answer, sign)
@@ -113,7 +144,7 @@ class Delta:
         columns = self._score[tenant, answer.metric, answer.day]
         _score(columns[:3], answer, sign)
         if not answer.person:
-            _move(columns[3], answer.cells, sign)
+            columns[3].add(answer.cells, sign)
 
     def moved(self) -> dict[str, Moved]:
         """What moves, by table of counters."""
@@ -121,11 +152,26 @@ class Delta:
             "volume": _rolled(
                 self._volume, lambda key: [(key[0], *at) for at in local_grains(*key[1:])]
             ),
-            "pulse": self._pulse,
+            "pulse": _rolled(self._pulse, lambda key: [key]),
             "score": _rolled(self._score, _by_days),
             "replaced": _rolled(self._replaced, _by_eras),
             "again": _rolled(self._again, _by_eras),
         }
+
+
+def _shifts(
+    old: Mapping[str, int], new: Mapping[str, int]
+) -> tuple[tuple[int, dict[int, list[str]]], ...]:
+    """(1, buckets that gained these cells) and (-1, buckets that lost these)."""
+    gained: dict[int, list[str]] = {}
+    lost: dict[int, list[str]] = {}
+    for cell, bucket in new.items():
+        if old.get(cell) != bucket:
+            gained.setdefault(bucket, []).append(cell)
+    for cell, bucket in old.items():
+        if new.get(cell) != bucket:
+            lost.setdefault(bucket, []).append(cell)
+    return (1, gained), (-1, lost)
 
 
 def _by_days(key: tuple[Any, ...]) -> list[tuple[Any, ...]]:
@@ -137,14 +183,15 @@ def _by_eras(key: tuple[Any, ...]) -> list[tuple[Any, ...]]:
     return [*_by_days(key), (*key[:-1], ERA, key[-1] // DAYS_PER_BLOCK**2)]
 
 
-def _rolled(moved: Moved, grains: Callable[[tuple[Any, ...]], list[tuple[Any, ...]]]) -> Moved:
-    """The same in every grain."""
+def _rolled(tallies: Tallies, grains: Callable[[tuple[Any, ...]], list[tuple[Any, ...]]]) -> Moved:
+    """The sums in every grain."""
     found: Moved = {}
-    for key, columns in moved.items():
+    for key, tally in tallies.items():
+        columns = tuple([column.counts() for column in tally])
         for at in grains(key):
             known = found.get(at)
             if known is None:
-                found[at] = tuple(map(Counter, columns))
+                found[at] = tuple([column.copy() for column in columns])
             else:
                 for column, counts in zip(known, columns, strict=True):
                     # In Counter's own way of adding; += would drop what falls below zero.
@@ -152,22 +199,15 @@ def _rolled(moved: Moved, grains: Callable[[tuple[Any, ...]], list[tuple[Any, ..
     return found
 
 
-def _score(columns: Columns, answer: Fact, sign: int) -> None:
+def _score(columns: tuple[Tally, ...], answer: Fact, sign: int) -> None:
     n, promoters, detractors = columns
-    _move(n, answer.cells, sign)
+    n.add(answer.cells, sign)
     if answer.value > 0:
-        _move(promoters, answer.cells, sign)
+        promoters.add(answer.cells, sign)
     elif answer.value < 0:
-        _move(detractors, answer.cells, sign)
+        detractors.add(answer.cells, sign)
 
 
 def _chain_order(answer: Fact) -> tuple[int, str]:
     """At one time the record id decides, so that no arrival order does."""
     return answer.at, answer.record
-
-
-def _move(counts: ByCell, cells: Iterable[str], sign: int) -> None:
-    if sign > 0:
-        counts.update(cells)
-    else:
-        counts.subtract(cells)

@@ -54,7 +54,7 @@ def log10_tail(count: Floats, mean: Floats, size: Floats) -> Floats:
     far = count > mean
     if not far.any():
         return result
-    y, m, r = count[far], np.maximum(mean[far], 1e-12), size[far]
+    y, m, r = count[far].astype(np.float64), np.maximum(mean[far], 1e-12), size[far]
     q = m / (m + r)
     choose = log_gamma(y + r) - log_gamma(r) - log_gamma(y + 1.0)
     log_first = choose + y * np.log(q) - r * np.log1p(m / r)

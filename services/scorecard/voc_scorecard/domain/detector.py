@@ -61,7 +61,8 @@ class Alarm:
     Times are UTC microseconds, `detected_at` is the bucket's end. `people`, `expected` and its 80 % range
     (`expected_low`, `expected_high`) are of the `window` (buckets) with the most evidence; `volume` is its
     volume ratio. `onset` lies within [`onset_from`, `onset_to`] (90 %). `raised` is true above the
-    threshold; otherwise the alarm only says that an outbreak which was raised before goes on.
+    threshold; `going` while the windows up to the policy's `hold_window` say so too, weakly: an outbreak
+    that was raised before goes on. An alarm is at least one of the two.
     `p_real` is the calibrated probability that it is an outbreak.
     """
 
@@ -76,6 +77,7 @@ class Alarm:
     volume: float
     evidence: float
     raised: bool
+    going: bool
     p_real: float
     onset: int
     onset_from: int
@@ -130,6 +132,7 @@ def evaluate(
                 window[row, column],
                 evidence[row, column],
                 raised[row, column],
+                holding[row, column] >= policy.hold,
             )
         )
     alarms.sort(key=lambda a: (a.detected_at, a.cell))
@@ -203,12 +206,13 @@ class _Look:
         width: Indices,
         evidence: Floats,
         above: NDArray[np.bool_],
+        going: NDArray[np.bool_],
     ) -> Iterator[Alarm]:
         """The alarms of single windows; one element of each array per alarm."""
         seen = self.windows(rows, ends, width)
         for i in range(len(rows)):
             row, end, wide = int(rows[i]), int(ends[i]), int(width[i])
-            raised, live = bool(above[i]), int(self._expected.live[self._expected.day[end - 1]])
+            raised, live = bool(above[i]), float(self._expected.live[self._expected.day[end - 1]])
             low, high = interval(float(seen.mean[i]), float(seen.size[i]))
             onset = self._onset(row, end, float(seen.ratio[i])) if raised else (end - wide,) * 3
             at, earliest, latest = (self._cells.starts_at(b) for b in onset)
@@ -224,6 +228,7 @@ class _Look:
                 volume=float(seen.ratio[i]),
                 evidence=float(evidence[i]),
                 raised=raised,
+                going=bool(going[i]),
                 p_real=self._policy.calibration.p_real(float(evidence[i]), live),
                 onset=at,
                 onset_from=earliest,

@@ -1,5 +1,6 @@
 """The cells that a record counts in, by name: `all`, `cause:late_delivery`, `cause:x|segment:smb`, ..."""
 
+from collections.abc import Collection
 from functools import lru_cache
 
 from msgspec import Struct
@@ -93,6 +94,12 @@ def parts(name: str) -> tuple[str, list[tuple[str, str]]]:
         if not alone and (dimension not in (*DIMENSIONS, "activity") or not given):
             raise ValueError(f"no such cell: {name[:100]!r}")
     return stakeholder, found
+
+
+def holds(name: str, counted: Collection[str]) -> bool:
+    """Whether a record that counts in these single cells belongs to a cell, which may be a pair."""
+    before = next((p for p in map(prefix, STAKEHOLDERS[1:]) if name.startswith(p)), "")
+    return all(before + part in counted for part in name.removeprefix(before).split("|"))
 
 
 def scope(name: str) -> Scope | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
-from voc_scorecard.domain.cells import MINUTE, Place, Scope
+from voc_scorecard.domain.cells import BUCKET, MINUTE, Place, Scope
 from voc_scorecard.domain.detector import Alarm
 
 State = Literal["new", "escalating", "ongoing", "regressed", "resolved"]
@@ -114,7 +114,9 @@ def _take(
         home = _home(known, alarm, places)
         if home is not None:
             mine.setdefault(home, []).append(alarm)
-        elif alarm.raised and not _is_echo(known, alarm, places, rules):
+        elif alarm.raised and not (
+            _is_over(known, alarm, rules) or _is_echo(known, alarm, places, rules)
+        ):
             strangers.append(alarm)
     after = [
         _grow(episode, mine[i], at, places, rules) if i in mine else episode
@@ -176,6 +178,16 @@ def _is_echo(
     return False
 
 
+def _is_over(known: Sequence[Episode], alarm: Alarm, rules: Rules) -> bool:
+    """Whether a long window only still sees an outbreak that has ended."""
+    return not alarm.going and any(
+        e.state == "resolved"
+        and e.cause == alarm.scope.cause
+        and alarm.detected_at - e.seen_at <= rules.quiet + alarm.window * BUCKET
+        for e in known
+    )
+
+
 def _open(
     known: Sequence[Episode], alarm: Alarm, at: int, places: Mapping[str, Place], rules: Rules
 ) -> Episode:
@@ -198,8 +210,11 @@ def _grow(
         if best is None or (alarm.raised, alarm.evidence) > (best.raised, best.evidence):
             strongest[alarm.scope] = alarm
     scope = _narrowest(strongest, places, rules)
-    # a wider cell that is hot anyway must not keep the outbreak of a narrower one alive
-    own = [a for a in alarms if a.scope.cause == scope.cause]
+    # neither a wider cell, nor one that never was hot itself, nor a long window that still sees its
+    # beginning may keep an outbreak alive
+    own = [
+        a for a in alarms if a.scope.cause == scope.cause and strongest[a.scope].raised and a.going
+    ]
     episode = replace(
         episode, strongest=strongest, scope=scope, seen_at=at if own else episode.seen_at
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from voc_scorecard.domain.cells import Calendar, Cells, calendar
+from voc_scorecard.domain.cells import Calendar, Cells, Scope, calendar
 
 Floats = NDArray[np.float64]
 
@@ -24,12 +24,16 @@ PRIOR_PEOPLE, PRIOR_DAYS = 0.5, 1.0
 """Gamma prior of a level: half a person in one day."""
 WINSOR = 2.5
 """Standard deviations above its expectation at which a day is cut off."""
+CUT_WEIGHT = 0.25
+"""What a day that was cut off counts for: an outbreak must not be learned, a lasting change must."""
 WINSOR_FROM = 7
 """Days of data before days are cut off; earlier the level is too uncertain to say what is much."""
 PHI_PRIOR = 100.0
 """People's worth of pooled dispersion in each cell's own."""
 SWING_PRIOR, SWING_WEIGHT = 0.02, 500.0
 """Squared relative swing of a cell's rate from day to day, and the weight of this guess."""
+HALF_LIVE = 0.5
+"""People a day at which a cell raises half as many false alarms as a busy one (simulated)."""
 SLOTS = 168
 RATIO_PRIOR = 10.0
 """People's worth of `no change` in a volume ratio."""
@@ -44,7 +48,7 @@ class Forecast:
     of people that it rests on. `swing` (days) is the squared relative swing of rates from day to day, common
     to all cells; `phi` (cells, days) by how much the variance of a cell exceeds what all this explains, at
     least 1. `day` is the local day of each bucket. `known_days` counts the days of data before each local
-    day, `live` the watched cells that hear from anybody.
+    day, `live` the watched cells, those that hardly hear from anybody in part.
     """
 
     total: Floats
@@ -53,7 +57,7 @@ class Forecast:
     swing: Floats
     day: NDArray[np.intp]
     known_days: NDArray[np.intp]
-    live: NDArray[np.intp]
+    live: Floats
 
 
 def forecast(cells: Cells) -> Forecast:
@@ -66,7 +70,7 @@ def forecast(cells: Cells) -> Forecast:
     shape = np.full((count, when.days), PRIOR_PEOPLE)
     phi = np.ones((count, when.days))
     swing = np.full(when.days, SWING_PRIOR)
-    live = np.zeros(when.days, np.intp)
+    live = np.zeros(when.days)
     edges = np.searchsorted(when.day_of_hour, np.arange(when.days + 1))
     for day in range(when.days):
         if day > GUARD:
@@ -104,7 +108,12 @@ class _Levels:
         self._cells, self._when, self._hourly = cells, when, hourly
         self._people: Floats = np.zeros(count)
         self._exposure: Floats = np.zeros(count)
-        self._alone: NDArray[np.bool_] = cells.group == np.arange(count)
+        self._groups: NDArray[np.bool_] = cells.group == np.arange(count)
+        index = {scope: i for i, scope in enumerate(cells.scopes)}
+        wholes = [Scope(segment=s.segment, product=s.product) for s in cells.scopes]
+        self._part_of = np.array(
+            [index.get(w, -1) if s.cause else -1 for s, w in zip(cells.scopes, wholes, strict=True)]
+        )
         self._slots = np.zeros((count, SLOTS))
         self._visits = np.zeros(SLOTS)
         self._profile = np.ones((count, SLOTS))
@@ -130,24 +139,27 @@ class _Levels:
         share = self._when.share_of_hour[hours]
         seen = self._hourly[:, hours].sum(axis=1)
         usual = (self._profile[:, slot] * share).sum(axis=1) / 24
-        heard = np.maximum(0.0, seen[cells.group] - seen[cells.theme])
-        grouped = heard * usual / np.maximum(usual[cells.group], 1e-9)
-        exposure = grouped
-        exposure[self._alone] = usual[self._alone]
-        mean = self._rate() * exposure
-        known = mean + mean**2 / self.shape()
-        variance = known + mean**2 * self.swing()
-        cut = seen
+        most = self._most(seen, usual)
+        cut = np.minimum(seen, most)
+        # an outbreak must not make its group look busier either, or it would excuse others
+        part = self._part_of >= 0
+        np.subtract.at(cut, self._part_of[part], (seen - np.minimum(seen, most))[part])
+        cut = np.maximum(cut, 0.0)
+        mean, exposure = self._mean_of(cut, usual)
+        calm = seen <= most
+        weight = np.where(calm | self._groups, 1.0, CUT_WEIGHT)
         if self._learned >= WINSOR_FROM:
-            cut = np.minimum(seen, mean + WINSOR * np.sqrt(self.phi() * variance) + 1)
-            miss, watched = (cut - mean) ** 2, cells.watched
+            known = mean + mean**2 / self.shape()
+            variance = known + mean**2 * self.swing()
+            miss = np.where(calm, (seen - mean) ** 2, 0.0)
             self._square = DISCOUNT * self._square + miss * mean / np.maximum(variance, 1e-9)
-            self._mean = DISCOUNT * self._mean + mean
-            self._unexplained = DISCOUNT * self._unexplained + (miss - known)[watched].sum()
-            self._mean_square = DISCOUNT * self._mean_square + (mean[watched] ** 2).sum()
-        self._people = DISCOUNT * self._people + cut
-        self._exposure = DISCOUNT * self._exposure + exposure
-        scale = np.divide(cut, seen, out=np.ones_like(seen), where=seen > 0)
+            self._mean = DISCOUNT * self._mean + np.where(calm, mean, 0.0)
+            judged = cells.watched & calm
+            self._unexplained = DISCOUNT * self._unexplained + (miss - known)[judged].sum()
+            self._mean_square = DISCOUNT * self._mean_square + (mean[judged] ** 2).sum()
+        self._people = DISCOUNT * self._people + weight * cut
+        self._exposure = DISCOUNT * self._exposure + weight * exposure
+        scale = weight * np.divide(cut, seen, out=np.ones_like(seen), where=seen > 0)
         self._slots *= DISCOUNT
         self._visits *= DISCOUNT
         np.add.at(self._visits, slot, share)
@@ -155,6 +167,24 @@ class _Levels:
             self._slots[:, into] += self._hourly[:, hours.start + column] * scale
         self._learned += 1
         self._profile = _profiles(self._slots, self._visits, cells.group)
+
+    def _mean_of(self, people: Floats, usual: Floats) -> tuple[Floats, Floats]:
+        """The expectation of a day and the exposure behind it, given how many people its groups heard."""
+        group, theme = self._cells.group, self._cells.theme
+        heard = np.maximum(0.0, people[group] - people[theme])
+        exposure = heard * usual / np.maximum(usual[group], 1e-9)
+        exposure[self._groups] = usual[self._groups]
+        return self._rate() * exposure, exposure
+
+    def _most(self, seen: Floats, usual: Floats) -> Floats:
+        """What a day may have without being cut off."""
+        if self._learned < WINSOR_FROM:
+            return np.full_like(seen, np.inf)
+        mean, _ = self._mean_of(seen, usual)
+        variance = self.phi() * (mean + mean**2 / self.shape() + mean**2 * self.swing())
+        most = mean + WINSOR * np.sqrt(variance) + 1
+        most[self._groups] = np.inf
+        return most
 
     def expected(self, hours: slice) -> Floats:
         """People per cell and hour of a day to come, shape (cells, hours)."""
@@ -177,9 +207,10 @@ class _Levels:
         prior = SWING_PRIOR * SWING_WEIGHT
         return max(0.0, self._unexplained + prior) / (self._mean_square + SWING_WEIGHT)
 
-    def live(self) -> int:
-        """Watched cells that hear from anybody at all, about one person in two months or more."""
-        return int((self._cells.watched & (self._people >= 0.5)).sum())
+    def live(self) -> float:
+        """Watched cells, each as far as it can raise a false alarm: half at `HALF_LIVE` people a day."""
+        level = self._level()[self._cells.watched]
+        return float((level / (level + HALF_LIVE)).sum())
 
     def _volume(self) -> Floats:
         """People a day in the group of each cell without its theme; 1 for a cell that is its own group."""
@@ -187,7 +218,7 @@ class _Levels:
         level = (PRIOR_PEOPLE + self._people) / (PRIOR_DAYS + self._exposure)
         others = 1.0 - self._people[theme] / np.maximum(self._people[group], 1e-9)
         volume = np.maximum(level[group] * np.clip(others, 0.05, 1.0), 0.1)
-        volume[self._alone] = 1.0
+        volume[self._groups] = 1.0
         return volume
 
     def _rate(self) -> Floats:

@@ -1,7 +1,7 @@
 """A person as a group: what its records, taken together, move when some of them change."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -80,9 +80,7 @@ def count_days(
     before, after = map(_by_day, moves.sides(now))
     for day in moves.days():
         old, new = presence(before.get(day, ())), presence(after.get(day, ()))
-        if old != new:
-            delta.presence(tenant, day, old, -1)
-            delta.presence(tenant, day, new, 1)
+        delta.presence(tenant, day, old, new)
     if ever:
         return _recount(delta, tenant, before, after)
     for day in moves.days():
@@ -99,7 +97,7 @@ def count_answers(delta: Delta, tenant: str, moves: Moves, now: Sequence[Fact]) 
 
 
 def _go_on(
-    delta: Delta, tenant: str, cells: Iterable[str], day: int, latest: Mapping[str, int]
+    delta: Delta, tenant: str, cells: Collection[str], day: int, latest: Mapping[str, int]
 ) -> dict[str, int]:
     """Follow up days in cells by `day`, which is not before any of them."""
     followed: dict[int, list[str]] = {}

@@ -49,7 +49,7 @@ async def changed(
     tx: Transaction, tenant: str, as_of: int
 ) -> Mapping[str, tuple[Fact | None, Fact | None]]:
     """Facts that were others then: record -> (then, now). Raises `TooFarBack`."""
-    if as_of < await journal.rebuilt_at(tx):
+    if as_of < await journal.rebuilt_at(tx, tenant):
         raise TooFarBack("the numbers were counted anew after that moment")
     changes = await journal.changes_since(tx, tenant, as_of, MOST)
     if changes is None:

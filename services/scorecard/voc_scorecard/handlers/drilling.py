@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 from voc_common.postgres import Transaction
 
+from voc_scorecard.domain.dimensions import holds
 from voc_scorecard.domain.facts import Fact
 from voc_scorecard.handlers.as_of import changed
 from voc_scorecard.repository import drilling
@@ -43,7 +44,7 @@ async def records(
         if then is not None
         and wanted.since <= then.at < wanted.until
         and (then.at, then.record) > after
-        and (wanted.cell in then.cells or wanted.cell in then.watched)
+        and holds(wanted.cell, then.cells)
     ]
     return sorted([*found, *once], key=place)[:limit]
 

@@ -226,3 +226,11 @@ async def verdicts(tx: Transaction, tenant: str, name: str) -> Sequence[Any]:
 async def say(tx: Transaction, tenant: str, name: str, verdict: str, note: str, by: str) -> None:
     """Store a person's verdict."""
     await hot_issues.say(tx, tenant, name, verdict, note, by)
+
+
+async def progress(tx: Transaction, tenant: str) -> tuple[int | None, bool]:
+    """Until when the tenant's time has been judged (UTC microseconds), and whether nothing judged has changed since."""
+    found = await hot_issues.state(tx, tenant)
+    if found is None or found.judged is None:
+        return None, False
+    return (found.judged + 1) * BUCKET, found.dirty_from is None

@@ -69,6 +69,15 @@ async def due(tx: Transaction, bucket: int, topic: str, partitions: int) -> Watc
     )
 
 
+async def state(tx: Transaction, tenant: str) -> Watch | None:
+    """A tenant's watch."""
+    row = await tx.row(
+        "select tenant, judged, dirty_from, marks from scorecard.watch where tenant = :tenant",
+        tenant=tenant,
+    )
+    return None if row is None else Watch(row.tenant, row.judged, row.dirty_from, row.marks, "")
+
+
 async def unchanged(tx: Transaction, watch: Watch) -> bool:
     """Lock a tenant's watch; False if it was judged or marked since, then the judgement is of no use."""
     row = await tx.row(
@@ -161,7 +170,7 @@ async def reach(
         "with hit as (select record_id, occurred_at, case when person = '' then record_id else person end as who, "
         "account from scorecard.record where tenant = :tenant and rev_version <> '' and not suspect "
         "and stakeholder = 'customer' and occurred_at >= :since and occurred_at <= :until "
-        "and (:cause = '' or coalesce(causes, '[]'::jsonb) @> to_jsonb(array[cast(:cause as text)])) "
+        "and (:cause = '' or causes @> jsonb_build_array(jsonb_build_array(cast(:cause as text)))) "
         "and (:cause <> '' or stage = :stage) and (:segment = '' or segment = :segment) "
         "and (:product = '' or product = :product)), "
         "firms as (select distinct account from hit where account <> ''), "
@@ -239,8 +248,8 @@ async def one(tx: Transaction, tenant: str, issue: str) -> Any:
 
 
 _WITH_ITEM = (
-    "select h.*, (select i.item_state from scorecard.item_ref as i where i.tenant = h.tenant "
-    "and i.item_state -> 'issues' ? h.issue order by i.version desc, i.item limit 1) as item "
+    "select h.*, (select i.state from scorecard.item_ref as i where i.tenant = h.tenant "
+    "and i.state -> 'issues' ? h.issue order by i.version desc, i.item limit 1) as item "
     "from scorecard.hot_issue as h"
 )
 

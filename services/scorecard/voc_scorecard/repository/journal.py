@@ -60,9 +60,9 @@ async def reasons(
     return {row.reason: row.n for row in rows}
 
 
-async def rebuilt_at(tx: Transaction) -> int:
-    """When the derived tables were last emptied; 0 if never."""
-    row = await tx.row("select at from scorecard.rebuilt")
+async def rebuilt_at(tx: Transaction, tenant: str) -> int:
+    """When the tenant's derived rows were last emptied; 0 if never."""
+    row = await tx.row("select at from scorecard.rebuilt where tenant = :tenant", tenant=tenant)
     return row.at if row else 0
 
 

@@ -12,7 +12,7 @@ from voc_taxonomy.handlers.corrections import UnknownCause
 from voc_taxonomy.handlers.models import Models
 from voc_taxonomy.settings import TaxonomySettings
 
-MAX_BODY = 64 * 1024 * 1024
+_LARGER = {"/v1/models": 64 * 1024 * 1024}
 """A model of a thousand causes."""
 
 
@@ -31,4 +31,6 @@ def app() -> FastAPI:
         InvalidModel: 422,
     }
     routers = [taxonomies.router, models.router, records.router]
-    return create_app("taxonomy", settings, routers, start=start, faults=faults, max_body=MAX_BODY)
+    return create_app(
+        "taxonomy", settings, routers, start=start, faults=faults, larger_bodies=_LARGER
+    )

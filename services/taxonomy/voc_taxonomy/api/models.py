@@ -20,7 +20,7 @@ _BYTES: dict[str, Any] = {
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
-Text = Annotated[str, Field(max_length=100_000)]
+Text = Annotated[str, Field(max_length=100_000, pattern=r"^[^\x00]*$")]
 
 
 class ModelOut(BaseModel):

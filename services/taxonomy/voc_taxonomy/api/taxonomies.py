@@ -106,6 +106,8 @@ async def get_version(
 @router.put("/taxonomies/draft", openapi_extra=_BODY)
 async def put_draft(request: Request, who: Writer) -> ChangesOut:
     """Write the draft: a whole taxonomy. Says what it would change; nothing changes until it is published."""
+    if "json" not in request.headers.get("content-type", ""):
+        raise Problem(415, "send application/json")
     try:
         draft = msgspec.json.decode(await request.body(), type=Taxonomy)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -25,9 +25,6 @@ STEPS = 25
 STRENGTH = 50.0
 """C: weight of the data against the squared weights."""
 
-SMOOTHING = 0.1
-"""Share of each target that goes to all classes alike: labels are not certain."""
-
 
 def library(name: str) -> Any:
     """A module that only training needs; it has no types of its own."""
@@ -147,8 +144,7 @@ class _Problem:
         self._hashed, self._hashed_back = hashed, hashed.T.tocsr()
         self._words, self._vectors = words, vectors
         self._k, self._n = k, len(target)
-        self._wanted = np.full((self._n, k), SMOOTHING / k)
-        self._wanted[np.arange(self._n), target] += 1 - SMOOTHING
+        self._at = (np.arange(self._n), target)
         energy = np.concatenate(
             [
                 ((texts[:, words] @ vectors) ** 2).sum(axis=0),
@@ -167,8 +163,9 @@ class _Problem:
         logits -= logits.max(axis=1, keepdims=True)
         p = np.exp(logits)
         total = p.sum(axis=1, keepdims=True)
-        loss = float((np.log(total).sum()) - (self._wanted * logits).sum())
-        miss = STRENGTH * (p / total - self._wanted)
+        loss = float(np.log(total).sum() - logits[self._at].sum())
+        miss = STRENGTH * p / total
+        miss[self._at] -= STRENGTH
         by_item = np.asarray(self._back @ miss)
         gradient = np.empty((len(self._scale), self._k))
         gradient[:WIDTH] = self._vectors.T @ by_item[self._words]

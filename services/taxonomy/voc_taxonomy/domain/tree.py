@@ -5,9 +5,9 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from voc_common.events import CauseNode
 
 Kind = Literal["defect", "question", "request", "praise"]
@@ -17,6 +17,7 @@ SLUG = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 
 MAX_NODES, MAX_DEPTH, MAX_STAGES = 1000, 4, 30
 MAX_ID, MAX_NAME, MAX_DEFINITION = 64, 120, 1000
+MAX_REPLACED = 100
 MAX_EXAMPLES, MAX_EXAMPLE, MAX_TERMS, MAX_TERM = 500, 2000, 200, 120
 
 _DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -54,7 +55,7 @@ class Taxonomy(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
     nodes: tuple[Node, ...]
     stages: tuple[str, ...] = ()
     background: tuple[str, ...] = ()
-    version: int = 0
+    version: Annotated[int, Meta(ge=0, lt=2**31)] = 0
     title: str = ""
 
     @cached_property
@@ -129,10 +130,14 @@ def _node_problems(taxonomy: Taxonomy, node: Node) -> Iterator[str]:
     yield from _texts("terms", node.terms, MAX_TERMS, MAX_TERM)
     if node.owner and not _is_slug(node.owner):
         yield f"owner {node.owner[:MAX_ID]!r} is no slug"
-    for stage in node.stages:
+    if len(node.stages) > MAX_STAGES:
+        yield f"more than {MAX_STAGES} stages"
+    if len(node.replaces) > MAX_REPLACED:
+        yield f"replaces more than {MAX_REPLACED} others"
+    for stage in node.stages[:MAX_STAGES]:
         if stage not in taxonomy.stages:
             yield f"stage {stage[:MAX_ID]!r} is not among the stages of the taxonomy"
-    for former in node.replaces:
+    for former in node.replaces[:MAX_REPLACED]:
         if not _is_slug(former):
             yield f"replaces {former[:MAX_ID]!r}, which is no slug"
     yield from _ancestry_problems(taxonomy, node)

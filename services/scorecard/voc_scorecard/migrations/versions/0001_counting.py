@@ -126,10 +126,9 @@ create index journal_recorded on {{schema}}.journal (tenant, recorded_at);
 create index journal_record on {{schema}}.journal (tenant, record_id);
 create index journal_happened on {{schema}}.journal (tenant, happened_at, reason, recorded_at);
 create table {{schema}}.rebuilt (
-  one bool primary key default true check (one),
-  at bigint not null default 0
+  {_KEY} primary key,
+  at bigint not null
 );
-insert into {{schema}}.rebuilt default values;
 create table {{schema}}.tenant_settings (
   {_KEY} primary key,
   version int not null,

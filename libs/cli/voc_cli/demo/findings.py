@@ -1,0 +1,102 @@
+"""What voc found, held against what the company knows to be true."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from voc_cli.company import Company, Outbreak
+from voc_cli.demo.client import Client
+
+STATES = ("new", "escalating", "ongoing", "regressed", "resolved")
+GRACE = timedelta(days=3)
+"""After the end of an outbreak its cause may stay hot for so long."""
+
+
+def issues(client: Client) -> list[dict[str, Any]]:
+    """All hot issues but withdrawn ones, the earliest detected first."""
+    page = client.get("scorecard", "/v1/hot-issues", state=list(STATES), least_people=0, limit=200)
+    return sorted(page["items"], key=lambda i: (i["detected_at"], i["issue"]))
+
+
+def of(outbreak: Outbreak, found: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The issue that found an outbreak: its cause, detected while it ran."""
+    for issue in found:
+        at = datetime.fromisoformat(issue["detected_at"])
+        if (
+            issue["scope"].get("cause") == outbreak.cause
+            and outbreak.onset <= at <= outbreak.end + GRACE
+        ):
+            return issue
+    return None
+
+
+def against_truth(company: Company, found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """For each outbreak whether and how late it was found, and the issues that answer to none."""
+    outbreaks: list[dict[str, Any]] = []
+    true: set[str] = set()
+    for outbreak in company.truth.outbreaks:
+        issue = of(outbreak, found)
+        delay = None
+        if issue is not None:
+            delay = (datetime.fromisoformat(issue["detected_at"]) - outbreak.onset) / timedelta(
+                hours=1
+            )
+            true |= {
+                i["issue"]
+                for i in found
+                if i["scope"].get("cause") == outbreak.cause
+                and outbreak.onset
+                <= datetime.fromisoformat(i["detected_at"])
+                <= outbreak.end + GRACE
+            }
+        outbreaks.append(
+            {
+                "name": outbreak.name,
+                "cause": outbreak.cause,
+                "shape": outbreak.shape,
+                "segment": outbreak.segment,
+                "product": outbreak.product,
+                "onset": outbreak.onset.isoformat(),
+                "records": len(outbreak.records),
+                "issue": issue["issue"] if issue else None,
+                "delay_hours": None if delay is None else round(delay, 1),
+            }
+        )
+    false = [i for i in found if i["issue"] not in true]
+    weeks = (company.now - company.start) / timedelta(weeks=1)
+    return {
+        "outbreaks": outbreaks,
+        "found": sum(o["issue"] is not None for o in outbreaks),
+        "found_within_48_h": sum(
+            o["delay_hours"] is not None and o["delay_hours"] <= 48 for o in outbreaks
+        ),
+        "false": [
+            {"issue": i["issue"], "title": i["title"], "detected_at": i["detected_at"]}
+            for i in false
+        ],
+        "false_per_week": round(len(false) / weeks, 2),
+    }
+
+
+def items(client: Client) -> list[dict[str, Any]]:
+    """The backlog, highest priority first."""
+    return client.get("backlog", "/v1/items", limit=50)["items"]
+
+
+def numbers(client: Client, issue: str | None, window: str = "90d") -> dict[str, Any]:
+    """The numbers that a wrong merge moves."""
+    card = client.get("scorecard", "/v1/scorecard", by="cause", window=window)
+    whole = card["whole"]
+    score = max(whole["scores"], key=lambda s: s["n"])
+    shown: dict[str, Any] = {
+        "records": whole["volume"]["records"],
+        "people": whole["volume"]["people"] + whole["volume"]["without_person"],
+        "answers": score["n"],
+        "promoters": score["promoters"],
+        "detractors": score["detractors"],
+        "nps": score["value"],
+    }
+    if issue is not None:
+        found = client.get("scorecard", f"/v1/hot-issues/{issue}")
+        shown["issue people"] = found["reach"]["people"]
+    return shown

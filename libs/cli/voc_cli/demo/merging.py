@@ -1,0 +1,68 @@
+"""A wrong merge: made, seen in the numbers, undone, and held against a rebuild from the archive."""
+
+from collections.abc import Callable
+from typing import Any
+
+from voc_cli.company import Company
+from voc_cli.demo import findings
+from voc_cli.demo.client import Client, until
+
+Numbers = dict[str, Any]
+Tend = Callable[[], None]
+
+
+def wrong_merge(
+    client: Client, company: Company, issue: str | None, tend: Tend, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Merge two customers who are not one, undo it, rebuild; returns the numbers at each step."""
+    case = company.truth.wrong_merge
+    before = findings.numbers(client, issue)
+    persons = [_person(client, i) for i in (case.keep_identifier, case.other_identifier)]
+    say(f"merging two customers named {case.name} of account {case.account}")
+    said = client.post(
+        "identity", "/v1/merges", {"persons": persons, "reason": "same name, same firm"}
+    )
+    merged = _changed(client, issue, before, tend)
+    say(f"undoing merge {said['edge']}")
+    client.call("DELETE", "identity", f"/v1/edges/{said['edge']}")
+    undone = _equal(client, issue, before, tend)
+    say("rebuilding every number from the archive")
+    client.post("scorecard", "/v1/rebuild")
+    replay = client.post("ingest", "/v1/replays", {})["replay"]
+    until(
+        "the replay",
+        lambda: client.get("ingest", f"/v1/replays/{replay}")["state"] == "done" or None,
+        tend,
+    )
+    rebuilt = _equal(client, issue, before, tend)
+    return {"before": before, "merged": merged, "undone": undone, "rebuilt": rebuilt}
+
+
+def _person(client: Client, identifier: dict[str, str]) -> str:
+    found = client.get("identity", "/v1/persons", **identifier)["items"]
+    if not found:
+        raise LookupError(f"nobody has the {identifier['type']} {identifier['value']}")
+    return found[0]["person"]
+
+
+def current(client: Client) -> bool:
+    """Whether nothing that was judged has changed since."""
+    return client.get("scorecard", "/v1/hot-issues/watch")["current"]
+
+
+def _changed(client: Client, issue: str | None, before: Numbers, tend: Tend) -> Numbers:
+    moving = ("people", "answers", *(("issue people",) if issue else ()))
+
+    def look() -> Numbers | None:
+        now = findings.numbers(client, issue)
+        return now if all(now[k] != before[k] for k in moving) and current(client) else None
+
+    return until("the merge in every number", look, tend, 120)
+
+
+def _equal(client: Client, issue: str | None, before: Numbers, tend: Tend) -> Numbers:
+    def look() -> Numbers | None:
+        now = findings.numbers(client, issue)
+        return now if now == before and current(client) else None
+
+    return until("the numbers as they were", look, tend, 300)
