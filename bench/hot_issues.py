@@ -24,13 +24,16 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "libs" / "cli"), str(ROOT / "services" / "scorecard")]
 
 from voc_cli.company import Company, Key, Outbreak, company, is_activity, key_of  # noqa: E402
 from voc_cli.company.phrases import BOOK  # noqa: E402
 from voc_scorecard.domain.cells import BUCKET, Cells, Place, Scope, cells_from  # noqa: E402
 from voc_scorecard.domain.detector import Alarm, Policy, evaluate  # noqa: E402
 from voc_scorecard.domain.episodes import DAY, HOUR, episodes  # noqa: E402
+from voc_taxonomy.domain.decisions import decide  # noqa: E402
+from voc_taxonomy.domain.scorer import Scorer  # noqa: E402
+from voc_taxonomy.domain.tree import Taxonomy  # noqa: E402
+from voc_taxonomy.models import starter_model, starter_taxonomy, vectors  # noqa: E402
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 STARTER = ROOT / "services/taxonomy/voc_taxonomy/starter/taxonomy.json"
@@ -89,6 +92,21 @@ def labels(made: Company, unknown: float, wrong: float, seed: int) -> dict[Key, 
                 out.append(rng.choice(names) if roll < unknown + wrong else cause)
         given[key] = tuple(out)
     return given
+
+
+@cache
+def _classifier() -> tuple[Scorer, Taxonomy]:
+    return Scorer(starter_model()[0], vectors()), starter_taxonomy()
+
+
+def read_labels(made: Company) -> dict[Key, tuple[str, ...]]:
+    """The causes that the starter model reads out of the texts."""
+    scorer, taxonomy = _classifier()
+    events = [e for e in made.history if not is_activity(e)]
+    verdicts = decide(scorer, taxonomy, [e.get("text", "") for e in events])
+    return {
+        key_of(e): tuple(c.id for c in v.causes) for e, v in zip(events, verdicts, strict=True)
+    }
 
 
 def scopes(causes: Iterable[str], segment: str, product: str) -> set[Scope]:

@@ -20,12 +20,14 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from voc_taxonomy import models
 from voc_taxonomy.domain.calibration import calibration_error
-from voc_taxonomy.domain.decisions import Verdict, decide
+from voc_taxonomy.domain.decisions import Judge, Verdict, decide
 from voc_taxonomy.domain.examples import Row
 from voc_taxonomy.domain.model import Model, Thresholds
 from voc_taxonomy.domain.scorer import Scorer
+from voc_taxonomy.domain.tone import valence_of
 from voc_taxonomy.domain.training import train
 from voc_taxonomy.domain.tree import Node, Taxonomy
+from voc_taxonomy.domain.words import items, sentences
 
 BARS = {
     "banking77": "91.9 (static + hashing), 91.2 (TF-IDF words and characters), 92.7 (MiniLM)",
@@ -127,11 +129,11 @@ def speed(model: Model, taxonomy: Taxonomy, texts: list[str]) -> None:
     """Texts and words a CPU second: everything from text to verdict."""
     words = sum(len(t.split()) for t in texts)
     for size in (1, 500):
-        scorer = Scorer(model, models.vectors())
+        judge = Judge(Scorer(model, models.vectors()), taxonomy)
         for state in ("cold", "warm"):
             began = time.process_time()
             for i in range(0, len(texts), size):
-                decide(scorer, taxonomy, texts[i : i + size])
+                judge.decide(texts[i : i + size])
             took = time.process_time() - began
             print(
                 f"  batches of {size:>3}, {state}  {len(texts) / took:>7,.0f} texts/s, {words / took:>9,.0f} words/s  (bar 10,690 texts/s)"
@@ -208,17 +210,22 @@ def several(scorer: Scorer, taxonomy: Taxonomy, test: list[Row], none: list[str]
 
 
 def tones(verdicts: Sequence[Verdict], taxonomy: Taxonomy, test: list[Row]) -> None:
-    """Does sentiment tell praise from defects by words alone, and with the cause?"""
+    """Does sentiment tell praise from defects: by words alone, and with the cause that was found?"""
     kinds = {n.id: n.kind for n in taxonomy.nodes}
     judged = [
-        (v, kinds[r.cause])
+        (r.text, v, kinds[r.cause])
         for v, r in zip(verdicts, test, strict=True)
         if kinds[r.cause] in ("praise", "defect")
     ]
-    signs = [(v.sentiment > 0) == (k == "praise") for v, k in judged if v.sentiment]
-    print(
-        f"  sentiment           {len(judged)} praises and defects: {100 * len(signs) / len(judged):.0f} % take a side, {100 * np.mean(signs):.1f} % of these the right one"
-    )
+    alone = [(sum(valence_of(i) for w in sentences(t) for i in items(w)), k) for t, _, k in judged]
+    for name, found in (
+        ("words alone", alone),
+        ("with the cause", [(v.sentiment, k) for _, v, k in judged]),
+    ):
+        signs = [(x > 0) == (k == "praise") for x, k in found if x]
+        print(
+            f"  sentiment           {name}: {100 * len(signs) / len(found):.0f} % of {len(found)} take a side, {100 * np.mean(signs):.1f} % of these the right one"
+        )
 
 
 def main() -> None:

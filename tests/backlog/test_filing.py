@@ -73,6 +73,42 @@ async def test_an_issue_that_fades_stays_filed(backlog: Backlog, issue: Make) ->
     assert item.priority < before.priority
 
 
+async def test_an_issue_that_the_data_no_longer_bear_out_takes_an_untouched_item_along(
+    backlog: Backlog, issue: Make, told: Callable[[], Any]
+) -> None:
+    await backlog.hears(issue("i1"), issue("i2", product="app"))
+    touched = await backlog.goes((await backlog.items())[1], "triaged")
+    await backlog.hears(
+        issue("i1", 2, state="withdrawn"), issue("i2", 2, product="app", state="withdrawn")
+    )
+    item = await backlog.item()
+    assert (item.item, item.state, item.priority, item.people) == (touched.item, "triaged", 0.0, 0)
+    assert item.terms[0].source == "no hot issue stands"
+    assert [e[-1].state for i, e in (await told()).items() if i != item.item] == ["retired"]
+    await backlog.hears(issue("i1", 3))
+    assert [i.state for i in await backlog.items()] == ["filed", "triaged"]
+
+
+async def test_history_told_today_is_not_taken_for_an_outbreak_of_today(
+    backlog: Backlog, issue: Make
+) -> None:
+    done = await closed(backlog, issue)
+    old = {"onset": NOW - 40 * DAY, "detected_at": NOW - 39 * DAY, "changed_at": NOW + 9 * DAY}
+    await backlog.hears(
+        issue(
+            "i2",
+            state="ongoing",
+            evidence={"seen_at": NOW - 38 * DAY},
+            p_real=1.0,
+            people=90,
+            **old,
+        )
+    )
+    item = await backlog.item()
+    assert (item.item, item.state, item.issues) == (done.item, "closed", ("i1", "i2"))
+    assert {t.name: t.value for t in item.terms}["days"] == 7.0
+
+
 async def test_an_issue_that_narrows_stays_with_its_item(backlog: Backlog, issue: Make) -> None:
     await backlog.hears(issue())
     await backlog.hears(issue(version=2, product="app"))

@@ -109,6 +109,8 @@ def test_the_strongest_issue_that_is_not_over_speaks():
     assert lead_of([hot("i1"), over]) == hot("i1")
     assert lead_of([over]) == over
     assert lead_of([]) is None
+    assert lead_of([hot(state="withdrawn")]) is None
+    assert terms()["p_real"] == 0.0
 
 
 anything = st.recursive(

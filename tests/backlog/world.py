@@ -28,7 +28,7 @@ from tests.backlog.conftest import DAY, NOW
 Told = HotIssueChanged | TaxonomyPublished | TenantConfigured
 
 WORKERS = 4
-RICH = 35
+RICH = 29
 """A seed whose world reaches every state."""
 HANDLERS: dict[type[Any], Callable[..., Any]] = {
     HotIssueChanged: events.hot_issue_changed,
@@ -58,7 +58,7 @@ def outbreaks(
                     tenant=tenant,
                     issue=f"i{number:03d}",
                     version=version,
-                    state=rng.choice(["new", "escalating", "ongoing", "resolved"]),
+                    state=rng.choice(["new", "escalating", "ongoing", "resolved", "withdrawn"]),
                     cause=cause,
                     stage=stage,
                     product="app" if narrows and version > 1 else product,
@@ -69,6 +69,7 @@ def outbreaks(
                     expected=1.5,
                     p_real=rng.choice([0.1, 0.45, 0.6, 0.95]),
                     evidence={
+                        "seen_at": at - DAY // 24,
                         "excess_per_day": rng.randint(0, 9),
                         "accounts": rng.randint(0, 5),
                         "revenue": 900,
@@ -193,7 +194,8 @@ def expected(told: Sequence[Told]) -> dict[tuple[Any, ...], Row]:
 
         def reached(p: float, issues: list[list[HotIssueChanged]] = issues) -> bool:
             return any(
-                max(e.people for e in i) >= settings["file_people"]
+                i[-1].state != "withdrawn"
+                and max(e.people for e in i) >= settings["file_people"]
                 and max(e.p_real for e in i) >= p
                 for i in issues
             )
@@ -202,11 +204,12 @@ def expected(told: Sequence[Told]) -> dict[tuple[Any, ...], Row]:
         if not reached(min(file_at, settings["detect_p_real"])):
             continue
         last = [i[-1] for i in issues]
+        stand = [i for i in issues if i[-1].state != "withdrawn"]
         lead = max(
-            last,
+            (i[-1] for i in stand),
             key=lambda e: (e.state != "resolved", e.p_real * e.people, e.detected_at, e.issue),
         )
-        lasted = max((lead.changed_at - lead.onset) / DAY, 1)
+        lasted = max((lead.evidence["seen_at"] - lead.onset) / DAY, 1)
         accounts = lead.evidence["accounts"]
         revenue = 900 / accounts if accounts else 0
         delay = (
@@ -223,7 +226,7 @@ def expected(told: Sequence[Told]) -> dict[tuple[Any, ...], Row]:
             if name
             else " / ".join(w for w in subject[1:] if w),
             "issues": tuple(sorted(e.issue for e in last)),
-            "people": max(e.people for i in issues for e in i),
+            "people": max(e.people for i in stand for e in i),
             "priority": pytest.approx(lead.p_real * delay * min(max(lasted, 7), 90) / 5, abs=0.02),
             "detected_at": min(e.detected_at for e in last),
             "changed_at": max(e.changed_at for e in last),

@@ -166,26 +166,24 @@ def _plain(at: str) -> str:
 
 
 def _wrong(value: Any) -> Iterator[tuple[str, Any]]:
-    """Values that cannot stand where this one stands."""
+    """Values that cannot stand where this one stands, and what to call them."""
     if isinstance(value, bool):
         wrong: list[Any] = ["maybe", 2, [], {}]
     elif isinstance(value, int | float):
         wrong = [
             *(Raw(n) for n in ("NaN", "Infinity", "-Infinity", "1e999", "-1e999")),
             *(Raw(n) for n in ("1" + "0" * 400, "-1" + "0" * 400, "9" * 5000)),
-            "abc",
-            "",
-            [],
-            {},
+            *("abc", "", [], {}),
         ]
     elif isinstance(value, str):
         wrong = [f"{value}\x00", "\x00", LONG, Raw(SURROGATE), Raw(b'"\xff"'), 1, True, [], {}]
     elif isinstance(value, list):
-        wrong = ["abc", 1, {}, [*value, [[]]], value * 20_000 if value else [""] * 20_000]
+        wrong = ["abc", 1, {}]
+        yield "one wrong more", [*value, [[]]]
+        yield "20000 of them", (value or [""]) * 20_000
     else:
         wrong = ["abc", 1, [], [value]]
-    for one in wrong:
-        yield _told(one), one
+    yield from ((_told(one), one) for one in wrong)
 
 
 def _told(value: Any) -> str:

@@ -162,6 +162,7 @@ async def test_strange_content_of_the_senders_own_is_no_fault(
             fault = f"refused: {answer.text}"
         faults += [f"{name}: {fault}"] if fault else []
         if answer.is_success:
+            target.world.update(route.made(answer))
             faults += [f"{name}, then {f}" for f in await _unreadable(target)]
     assert not faults, "\n".join(faults)
 
@@ -244,7 +245,7 @@ async def test_another_tenants_ids_name_nothing(
 def _told(answer: httpx.Response, one: World, other: World) -> set[str]:
     """Names and ids of another tenant alone that an answer tells."""
     names = {str(v) for v in other.values() if v not in one.values()}
-    return {name for name in names if name in answer.text}
+    return {name for name in names if len(name) > 8 and name in answer.text}
 
 
 @pytest.mark.parametrize("service", services.SERVICES)

@@ -62,12 +62,15 @@ def persons(told: Told, secret: bytes) -> dict[str, tuple[str, str]]:
     for record, item in (told.feedback | told.activities).items():
         if record not in told.erased:
             identifiers = tuple(
-                Identifier(i["type"], i["value"], i.get("issuer") or _issuer(i, item)) for i in item["identifiers"]
+                Identifier(i["type"], i["value"], i.get("issuer") or _issuer(i, item))
+                for i in item["identifiers"]
             )
             atoms.append(normalise(identifiers, read).record(record))
     partition = cluster(atoms, told.edges)
     return {
-        r: (p.person_id if p.identifiable else "", p.account) for p in partition.persons for r in p.members
+        r: (p.person_id if p.identifiable else "", p.account)
+        for p in partition.persons
+        for r in p.members
     }
 
 

@@ -68,12 +68,16 @@ class System:
         url = self.fleet.url(service) + path
         headers = {"Authorization": f"Bearer {self.token(tenant)}"}
         while True:
-            answer = await self._http.request(method, url, json=body, params=params or None, headers=headers)
+            answer = await self._http.request(
+                method, url, json=body, params=params or None, headers=headers
+            )
             if answer.status_code not in (429, 503):
                 return answer
             await asyncio.sleep(float(answer.headers["retry-after"]))
 
-    async def done(self, method: str, service: str, path: str, tenant: str, body: Any = None, **params: Any) -> Any:
+    async def done(
+        self, method: str, service: str, path: str, tenant: str, body: Any = None, **params: Any
+    ) -> Any:
         """The JSON of a request that must succeed."""
         answer = await self.call(method, service, path, tenant, body, **params)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
@@ -126,13 +130,16 @@ class System:
         quiet = 0
         while quiet < 2:
             self.fleet.tend()
-            waiting = await self.waiting()
+            try:
+                waiting = await self.waiting()
+            except bus.BusError as error:
+                waiting = {str(error): 1}  # the coordinator of a new group is being made
             quiet = 0 if waiting else quiet + 1
             assert time.monotonic() < deadline, f"still on its way: {waiting}"
             await asyncio.sleep(0.2)
 
 
 def _inherited() -> dict[str, str]:
-    import os  # noqa: PLC0415
+    import os
 
     return dict(os.environ)

@@ -46,7 +46,9 @@ def draw(seed: int, size: int, now: datetime | None = None) -> World:
             other = _item(rng, number, max(size // 6, 6), now)
             moment = datetime.fromisoformat(item["created_at"]) + timedelta(hours=1)
             stamp = {"updated_at": _stamp(moment)} if rng.random() < 0.5 else {}
-            changed = {k: other[k] for k in ("text", "score", "identifiers", "product") if k in other}
+            changed = {
+                k: other[k] for k in ("text", "score", "identifiers", "product") if k in other
+            }
             world.edits.append({k: v for k, v in item.items() if k != "score"} | changed | stamp)
         if rng.random() < 0.2:
             activity = {k: v for k, v in item.items() if k not in ("text", "score")}
@@ -84,5 +86,11 @@ def _item(rng: random.Random, number: int, people: int, now: datetime) -> dict[s
         "attributes": {"n": number},
     }
     if rng.random() < 0.4:
-        item["score"] = {"value": rng.randrange(11), "min": 0, "max": 10, "kind": "NPS", "question": "recommend"}
+        item["score"] = {
+            "value": rng.randrange(11),
+            "min": 0,
+            "max": 10,
+            "kind": "NPS",
+            "question": "recommend",
+        }
     return item

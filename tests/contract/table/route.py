@@ -13,6 +13,10 @@ def _nothing(_: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def _made_nothing(_: httpx.Response) -> dict[str, Any]:
+    return {}
+
+
 def _succeeded(answer: httpx.Response) -> bool:
     return answer.is_success
 
@@ -25,7 +29,8 @@ class Route:
     body: as JSON; `binary` where it is none.
     free: places in the body whose content is the sender's own. foreign: status where an id of the world is
     another tenant's, 404 unless said. taken: hostile cases, by the end of their name, that are no mistake here, and why.
-    good: whether an answer says that the request was taken, for routes that answer per item.
+    good: whether an answer says that the request was taken, for routes that answer per item. made: what of
+    the world is now another.
     """
 
     method: str
@@ -38,6 +43,7 @@ class Route:
     foreign: Mapping[str, int] = field(default_factory=dict)
     taken: Mapping[str, str] = field(default_factory=dict)
     good: Callable[[httpx.Response], bool] = _succeeded
+    made: Callable[[httpx.Response], dict[str, Any]] = _made_nothing
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"

@@ -103,12 +103,19 @@ def _belongs(item: Item, issue: Issue, policy: Policy) -> bool:
 
 
 def _files(issue: Issue, policy: Policy) -> bool:
-    return issue.people_peak >= policy.file_people and issue.p_real_peak >= policy.file_p_real
+    return _reached(issue, policy.file_p_real, policy)
 
 
 def _shows(issue: Issue, policy: Policy) -> bool:
-    least = min(policy.detect_p_real, policy.file_p_real)
-    return issue.people_peak >= policy.file_people and issue.p_real_peak >= least
+    return _reached(issue, min(policy.detect_p_real, policy.file_p_real), policy)
+
+
+def _reached(issue: Issue, p_real: float, policy: Policy) -> bool:
+    return (
+        not issue.withdrawn
+        and issue.people_peak >= policy.file_people
+        and issue.p_real_peak >= p_real
+    )
 
 
 def _state_of_new(fresh: Sequence[Issue], policy: Policy) -> str:
@@ -159,8 +166,9 @@ def follow(item: Item, state: str, issues: Sequence[Issue], ground: Ground) -> I
 def _people(item: Item, issues: Sequence[Issue]) -> int:
     """The most people that any of its issues reached, or that a person told."""
     told = item.told.get("people", 0.0)
-    reached = (number(i.evidence, "people") or 0.0 for i in issues)
-    return int(max([told, *reached, *(i.people_peak for i in issues)]))
+    stand = [i for i in issues if not i.withdrawn]
+    reached = (number(i.evidence, "people") or 0.0 for i in stand)
+    return int(max([told, *reached, *(i.people_peak for i in stand)]))
 
 
 def title_of(subject: Subject, ground: Ground) -> str:

@@ -1,7 +1,7 @@
 """Hot issues as the backlog keeps them: the join of all their versions, whatever order they come in."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ Subject = tuple[str, str, str, str]
 LATEST = 4_102_444_800_000_000
 """The year 2100: what lies beyond is no time."""
 _OVER = "resolved"
+_WITHDRAWN = "withdrawn"
 _TEXT = 200
 _PEOPLE = 2**31 - 1
 _VERSION = 2**62
@@ -29,7 +30,8 @@ class Issue(Struct, frozen=True, gc=False, kw_only=True):
     Its subject (`cause`, `stage`, `product`) is that of its first version: as an outbreak is understood
     better its scope narrows, and an item must not jump to another subject for that. `people_peak` and
     `p_real_peak` are the most that any version said, so that an issue that fades stays filed; `fired_at` is
-    the latest time at which a version said that it was not over. All else is of the latest version. `item` is where it counts as evidence; `pinned`, that a person has acted on that
+    the latest time of the data at which a version said that it was not over. All else is of the latest
+    version. `item` is where it counts as evidence; `pinned`, that a person has acted on that
     item since: then it stays there.
     """
 
@@ -64,6 +66,16 @@ class Issue(Struct, frozen=True, gc=False, kw_only=True):
         """Whether the outbreak has ended."""
         return self.state == _OVER
 
+    @property
+    def withdrawn(self) -> bool:
+        """Whether the data no longer bear it out (records were merged, corrected or erased)."""
+        return self.state == _WITHDRAWN
+
+    @property
+    def seen_at(self) -> int:
+        """When it was last seen in the data, as far as the evidence says; else when that was told."""
+        return _seen_at(self.evidence, self.changed_at)
+
 
 def issue_of(event: HotIssueChanged) -> Issue:
     """An issue of which only this version is known; raises `Unusable`."""
@@ -85,9 +97,17 @@ def issue_of(event: HotIssueChanged) -> Issue:
         p_real=event.p_real,
         people_peak=event.people,
         p_real_peak=event.p_real,
-        fired_at=0 if event.state == _OVER else event.changed_at,
+        fired_at=0
+        if event.state in {_OVER, _WITHDRAWN}
+        else _seen_at(event.evidence, event.changed_at),
         evidence=event.evidence,
     )
+
+
+def _seen_at(evidence: Mapping[str, Any], told_at: int) -> int:
+    # In a history load the two are weeks apart: what is long over would seem to fire today.
+    found = evidence.get("seen_at")
+    return found if type(found) is int and 0 <= found <= LATEST else told_at
 
 
 def join(one: Issue, other: Issue) -> Issue:

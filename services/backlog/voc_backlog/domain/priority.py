@@ -44,9 +44,12 @@ def number(evidence: Mapping[str, Any], name: str, least: float = 0.0) -> float 
 
 
 def lead_of(issues: Sequence[Issue]) -> Issue | None:
-    """The issue that speaks for an item: of those that are not over, else of all, the one of most real people."""
+    """The issue that speaks for an item: of those that are not over, else of all, the one of most real people.
+
+    One that was withdrawn has nothing to say.
+    """
     return max(
-        issues,
+        (i for i in issues if not i.withdrawn),
         key=lambda i: (not i.over, i.p_real * i.people, i.detected_at, i.issue),
         default=None,
     )
@@ -98,10 +101,10 @@ class _Seen:
         return None, "unknown"
 
     def _lasted(self) -> float:
-        """Days from the onset to the latest word, at least one."""
+        """Days from the onset until it was last seen, at least one."""
         if self._lead is None:
             return 1.0
-        return max((self._lead.changed_at - self._lead.onset) / _DAY, 1.0)
+        return max((self._lead.seen_at - self._lead.onset) / _DAY, 1.0)
 
     def weight(self, name: str, unit: str) -> Term:
         return Term(name, getattr(self._ground.policy, name), unit, self._setting(name))
@@ -112,8 +115,10 @@ class _Seen:
 
     def p_real(self) -> Term:
         # A doubtful issue that joins must not weaken a person's word.
-        if self._lead is None or self._item.flags:
+        if self._item.flags:
             return Term("p_real", 1.0, "probability", "flagged by a person")
+        if self._lead is None:
+            return Term("p_real", 0.0, "probability", "no hot issue stands")
         return Term("p_real", self._lead.p_real, "probability", f"hot issue {self._lead.issue}")
 
     def excess(self) -> Term:

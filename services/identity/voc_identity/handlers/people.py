@@ -55,8 +55,12 @@ async def merge(
     now = [await current_person(tx, tenant, p) for p in persons]
     if len(set(now)) < 2:
         raise NotPossible("they are one person already")
+    # With the record that was named: the rest of its person may be moving to another id just now.
     left, right = [
-        [r.record_id for r in await repository.records_of(tx, tenant, p, _MAX_PERSON)] for p in now
+        sorted(
+            {named, *(r.record_id for r in await repository.records_of(tx, tenant, p, _MAX_PERSON))}
+        )
+        for named, p in zip(persons, now, strict=True)
     ]
     edge = await repository.add_edge(tx, tenant, "must", left, right, reason, by)
     return await _said(tx, tenant, edge, now, "merge", settings)

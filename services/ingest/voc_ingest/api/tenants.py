@@ -13,6 +13,7 @@ from voc_common.http import Page, Problem, caller, cursor, read_cursor
 from voc_ingest.api.documents import problems
 from voc_ingest.api.service import Service, service_of
 from voc_ingest.api.times import shown
+from voc_ingest.domain.nesting import DEEPEST, too_deep
 from voc_ingest.domain.tenants import KnownSettings, SourceSettings, TenantSettings
 from voc_ingest.handlers import tenants
 from voc_ingest.repository.tenants import SourceRow, TenantRow
@@ -63,8 +64,8 @@ class TenantIn(BaseModel, extra="forbid"):
             encoded = msgspec.json.encode(value)
         except (msgspec.ValidationError, RecursionError, UnicodeEncodeError) as error:
             raise ValueError(str(error)) from error
-        if len(encoded) > 256 * 1024 or b"\\u0000" in encoded:
-            raise ValueError("at most 256 KiB, without NUL characters")
+        if len(encoded) > 256 * 1024 or b"\\u0000" in encoded or too_deep(value):
+            raise ValueError(f"at most 256 KiB, {DEEPEST} levels deep, without NUL characters")
         return value
 
 

@@ -40,7 +40,7 @@ class IdentifierItem(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
 
 
 class FeedbackItem(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """Feedback as a source tells it: text, a score or both.
+    """Feedback as a source tells it: text, a score, or attributes alone.
 
     `source` is the logical system and `id` the object's own id there. `created_at` is the object's immutable
     creation time (part of its record id: send it always or never), `occurred_at` when it happened

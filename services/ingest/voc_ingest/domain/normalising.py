@@ -19,6 +19,7 @@ from voc_common.events import (
 
 from voc_ingest.domain.days import LocalDays
 from voc_ingest.domain.items import FeedbackItem, IdentifierItem, ScoreItem
+from voc_ingest.domain.nesting import DEEPEST, too_deep
 from voc_ingest.domain.redaction import redact, redact_prose
 from voc_ingest.domain.tenants import SourceSettings
 
@@ -155,8 +156,9 @@ def normalise(item: FeedbackItem, event_kind: Kind, rules: Rules) -> Normal:
         text = redact(text) if text else text
         attributes = redact_prose(attributes) if attributes else attributes
     score = _score(item.score) if item.score is not None else None
-    if event_kind == "feedback" and score is None and not text.strip():
-        raise Refused("feedback needs a text or a score")
+    # Attributes alone are feedback too: an export may keep the form and withhold the words.
+    if event_kind == "feedback" and score is None and not text.strip() and not attributes:
+        raise Refused("feedback needs a text, a score or attributes")
     created_at = micros(item.created_at, "created_at")
     occurred_at = micros(item.occurred_at, "occurred_at") or created_at
     stamp = micros(item.updated_at, "updated_at")
@@ -181,6 +183,9 @@ def normalise(item: FeedbackItem, event_kind: Kind, rules: Rules) -> Normal:
         raise Refused("holds text that is no Unicode, or is nested too deep") from error
     if len(content) > MAX_RECORD:
         raise Refused(f"a record has at most {MAX_RECORD} bytes, this one has {len(content)}", 413)
+    # Counting is quicker than looking, and tells of nearly every record that it is flat.
+    if content.count(b"{") + content.count(b"[") > DEEPEST and too_deep(attributes):
+        raise Refused(f"attributes are at most {DEEPEST} levels deep")
     metric = (score.question, score.wording) if score is not None else ()
     told = (*names, *metric, *identifiers_values(identifiers), attributes)
     if "\x00" in item.id or (b"\\u0000" in content and _holds_nul(told)):

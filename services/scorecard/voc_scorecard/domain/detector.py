@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 RATIO_BUCKETS = 2 * HOUR_BUCKETS
-"""Least stretch over which the volume ratio is taken."""
+"""Stretch over which the volume ratio is taken between a day's and the window's own."""
 ONSET_BUCKETS = 5 * DAY_BUCKETS
 """How far back an onset is looked for."""
 ONSET_SLACK = 4.5
@@ -43,7 +43,7 @@ class Policy:
     needs evidence of `hold` only.
     """
 
-    false_per_day: float = 1 / 150
+    false_per_day: float = 1 / 120
     least_people: int = 3
     least_lift: float = 1.5
     least_expected: float = 0.1
@@ -183,17 +183,22 @@ class _Look:
     def windows(self, rows: Indices, ends: Indices, width: Indices | np.intp) -> _Windows:
         """The windows of `width` buckets before `ends` in cells `rows`; all broadcast together."""
         group, theme = self._cells.group[rows], self._cells.theme[rows]
-        long = self._others(group, theme, ends, np.maximum(width, DAY_BUCKETS))
-        ratio = volume_ratio(*long)
-        short = self._others(group, theme, ends, np.maximum(width, RATIO_BUCKETS))
-        ratio = np.where(width < DAY_BUCKETS, volume_ratio(*short, ratio), ratio)
+        span = np.maximum(width, DAY_BUCKETS)
+        others = self._others(group, theme, ends, span)
+        ratio = volume_ratio(*others)
+        for least in (RATIO_BUCKETS, 0):
+            # each shorter stretch moves the ratio as far as it holds people, once
+            shorter = np.maximum(width, least) < span
+            span = np.maximum(width, least)
+            others = self._others(group, theme, ends, span)
+            ratio = np.where(shorter, volume_ratio(*others, ratio), ratio)
         ratio = np.where(group == rows, 1.0, ratio)
         people, mean = self._span(rows, ends, width)
         mean = np.maximum(mean * ratio, self._policy.least_expected)
         day = self._expected.day[ends - 1]
         unsure = (
             1.0 / self._expected.shape[rows, day]
-            + np.where(group == rows, 0.0, 1.0 / (short[0] + RATIO_PRIOR))
+            + np.where(group == rows, 0.0, 1.0 / (others[0] + RATIO_PRIOR))
             + self._expected.swing[day]
         )
         size = dispersion(mean, self._expected.phi[rows, day], 1.0 / unsure)

@@ -97,7 +97,7 @@ def volume_ratio(seen: Floats, expected: Floats, towards: Floats | float = 1.0) 
     """
     aim = expected * towards
     prior = RATIO_PRIOR * np.minimum(1.0, (aim + RATIO_PRIOR) / (seen + RATIO_PRIOR))
-    return (seen + prior * towards) / (expected + prior)
+    return (seen + prior) / (expected + prior / towards)
 
 
 class _Levels:

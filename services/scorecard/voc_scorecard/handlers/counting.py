@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated
 
 import msgspec
 from voc_common.events import (
@@ -39,7 +40,7 @@ async def feedback_classified(tx: Transaction, batch: Sequence[FeedbackClassifie
 class _Subscription(msgspec.Struct):
     """What is kept of an activity's attributes: the contracted revenue of a subscription."""
 
-    mrr: float | None = None
+    mrr: Annotated[float, msgspec.Meta(ge=-1e12, le=1e12)] | None = None
     currency: str | None = None
 
 

@@ -74,14 +74,28 @@ class _Tree:
         self.stage = {n.id: taxonomy.stage_of(n.id) for n in taxonomy.nodes}
 
 
+class Judge:
+    """A scorer and a taxonomy, ready to decide. Safe to share between threads."""
+
+    def __init__(self, scorer: Scorer, taxonomy: Taxonomy) -> None:
+        self.scorer = scorer
+        self.taxonomy = taxonomy
+        self._tree = _Tree(scorer.model, taxonomy)
+
+    def decide(self, texts: Sequence[str]) -> list[Verdict]:
+        """A verdict for each text, in order: nothing but model, taxonomy and the text itself matters.
+
+        Computes without pause, some 50 us a short text: a service lets a thread do it for long batches.
+        """
+        verdicts = [Verdict()] * len(texts)
+        for scores in self.scorer.score(texts):
+            _decide(self.scorer.model, self._tree, scores, texts, verdicts)
+        return verdicts
+
+
 def decide(scorer: Scorer, taxonomy: Taxonomy, texts: Sequence[str]) -> list[Verdict]:
-    """A verdict for each text, in order. Pure: nothing but the model, the taxonomy and the text matters."""
-    verdicts = [Verdict()] * len(texts)
-    if texts:
-        tree = _Tree(scorer.model, taxonomy)
-        for scores in scorer.score(texts):
-            _decide(scorer.model, tree, scores, texts, verdicts)
-    return verdicts
+    """A verdict for each text, in order; to decide often make a Judge once."""
+    return Judge(scorer, taxonomy).decide(texts)
 
 
 def _decide(

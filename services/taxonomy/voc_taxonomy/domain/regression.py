@@ -19,8 +19,8 @@ from voc_taxonomy.domain.words import items, sentences
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.intp]
 
-STEPS = 25
-"""Iterations: more gain nothing on unseen texts (Banking77: 20 give 92.6, 40 92.9, 80 92.7)."""
+STEPS = 40
+"""Iterations. Banking77: 20 give 92.6, 40 92.9, 80 92.7; CLINC150: 25 give 93.6, 40 93.8."""
 
 STRENGTH = 50.0
 """C: weight of the data against the squared weights."""

@@ -1,0 +1,80 @@
+"""Every OpenAPI document against its api: what it promises is what comes, whatever is sent."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import schemathesis
+from contract.apis import Apis
+from contract.worlds import World
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import CheckFunction, not_a_server_error
+from schemathesis.specs.openapi import checks
+from voc_cli import services
+from voc_common.auth import SCOPES
+
+EXAMPLES = 12
+"""Of each kind, good and bad, for each route."""
+
+CHECKS: list[CheckFunction] = [
+    not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+    checks.response_headers_conformance,
+    checks.negative_data_rejection,
+]
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+@pytest.mark.parametrize("service", services.SERVICES)
+async def test_an_api_keeps_the_promises_of_its_document(
+    apis: Apis, make: Callable[[str], Awaitable[World]], service: str, mode: GenerationMode
+) -> None:
+    world = await make(service)
+    token = apis.token(world["tenant"], *(set(SCOPES) - {"tenants:admin"}))
+    schema: Any = schemathesis.openapi.from_dict(dict(apis.documents[service]))
+    operations = [found.ok() for found in schema.get_all_operations()]
+    assert len(operations) >= 10
+    faults: list[str] = []
+    statuses: Counter[int] = Counter()
+    for operation in operations:
+        # In a thread: the api answers from this one.
+        fault = await asyncio.to_thread(
+            _fuzzed, operation, mode, apis.urls[service], token, statuses
+        )
+        faults += [f"{operation.label}: {fault}"] if fault else []
+    assert not faults, "\n\n".join(faults)
+    # The token opens every door, so that it is the routes that were asked.
+    assert not statuses.keys() & {401, 403}
+    assert statuses[200] if mode is GenerationMode.POSITIVE else statuses[422]
+
+
+def _fuzzed(
+    operation: Any, mode: GenerationMode, url: str, token: str, statuses: Counter[int]
+) -> str:
+    """What an operation did that its document does not say, "" if nothing."""
+
+    @seed(20261122)
+    @settings(
+        max_examples=EXAMPLES,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def fuzz(case: Any) -> None:
+        answer = case.call_and_validate(
+            base_url=url, headers={"Authorization": token}, checks=CHECKS, timeout=30
+        )
+        statuses[answer.status_code] += 1
+
+    try:
+        fuzz()
+    except Exception as error:  # noqa: BLE001
+        return f"{type(error).__name__}: {error}"
+    return ""
