@@ -10,7 +10,6 @@ degraded at random: 20 % unknown and 10 % wrong.
 import argparse
 import json
 import random
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -104,9 +103,7 @@ def read_labels(made: Company) -> dict[Key, tuple[str, ...]]:
     scorer, taxonomy = _classifier()
     events = [e for e in made.history if not is_activity(e)]
     verdicts = decide(scorer, taxonomy, [e.get("text", "") for e in events])
-    return {
-        key_of(e): tuple(c.id for c in v.causes) for e, v in zip(events, verdicts, strict=True)
-    }
+    return {key_of(e): tuple(c.id for c in v.causes) for e, v in zip(events, verdicts, strict=True)}
 
 
 def scopes(causes: Iterable[str], segment: str, product: str) -> set[Scope]:

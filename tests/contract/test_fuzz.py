@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from schemathesis.specs.openapi import checks
 from voc_cli import services
 from voc_common.auth import SCOPES
 
-EXAMPLES = 12
+EXAMPLES = 15
 """Of each kind, good and bad, for each route."""
 
 CHECKS: list[CheckFunction] = [
@@ -25,7 +26,6 @@ CHECKS: list[CheckFunction] = [
     checks.content_type_conformance,
     checks.response_schema_conformance,
     checks.response_headers_conformance,
-    checks.negative_data_rejection,
 ]
 
 
@@ -36,7 +36,12 @@ async def test_an_api_keeps_the_promises_of_its_document(
 ) -> None:
     world = await make(service)
     token = apis.token(world["tenant"], *(set(SCOPES) - {"tenants:admin"}))
-    schema: Any = schemathesis.openapi.from_dict(dict(apis.documents[service]))
+    document = deepcopy(dict(apis.documents[service]))
+    # Else bad requests would be bad by their tokens, and reach no route.
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            operation.pop("security")
+    schema: Any = schemathesis.openapi.from_dict(document)
     operations = [found.ok() for found in schema.get_all_operations()]
     assert len(operations) >= 10
     faults: list[str] = []
@@ -48,8 +53,7 @@ async def test_an_api_keeps_the_promises_of_its_document(
         )
         faults += [f"{operation.label}: {fault}"] if fault else []
     assert not faults, "\n\n".join(faults)
-    # The token opens every door, so that it is the routes that were asked.
-    assert not statuses.keys() & {401, 403}
+    assert not statuses[401]
     assert statuses[200] if mode is GenerationMode.POSITIVE else statuses[422]
 
 

@@ -21,6 +21,8 @@ topics_app = typer.Typer(help="The topics on Kafka.", no_args_is_help=True)
 tenant_app = typer.Typer(help="Tenants.", no_args_is_help=True)
 app.add_typer(topics_app, name="topics")
 app.add_typer(tenant_app, name="tenant")
+taxonomy_app = typer.Typer(help="Taxonomies and the models that decide.", no_args_is_help=True)
+app.add_typer(taxonomy_app, name="taxonomy")
 
 out = Console()
 
@@ -322,6 +324,61 @@ def load(
         raise typer.Exit(130) from None
     display.summary(outcome, plan, out)
     raise typer.Exit(3 if outcome.counts.rejected else 0)
+
+
+TaxonomyUrl = Annotated[
+    str,
+    typer.Option("--url", help="address of taxonomy; that of the running `voc up` if not given"),
+]
+Tenant = Annotated[str, typer.Option(help="whose taxonomy; that of the token if one is given")]
+Bearer = Annotated[
+    str, typer.Option("--token", envvar="VOC_TOKEN", help="signed here if not given")
+]
+
+
+@taxonomy_app.command("publish")
+def taxonomy_publish(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a taxonomy as JSON")],
+    url: TaxonomyUrl = "",
+    tenant: Tenant = "main",
+    bearer: Bearer = "",
+) -> None:
+    """Publish a taxonomy; a model trained from its examples decides on what comes from now on."""
+    import msgspec  # noqa: PLC0415
+    from voc_taxonomy.domain.tree import Taxonomy  # noqa: PLC0415
+
+    from voc_cli import api, teaching  # noqa: PLC0415
+
+    token = api.token(tenant, "taxonomy:read", "taxonomy:write", given=bearer)
+    taxonomy = msgspec.json.decode(file.read_bytes(), type=Taxonomy)
+    out.print(teaching.publish(api.address("taxonomy", url), token, taxonomy))
+
+
+@taxonomy_app.command("train")
+def taxonomy_train(
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="CSV of labelled texts")
+    ],
+    text: Annotated[str, typer.Option(help="column of the text")] = "text",
+    cause: Annotated[str, typer.Option(help="column of the cause id; empty: no cause")] = "cause",
+    models: Annotated[Path, typer.Option(help="folder for the trained model")] = Path("models"),
+    activate: Annotated[bool, typer.Option(help="let it decide on what comes from now on")] = True,
+    url: TaxonomyUrl = "",
+    tenant: Tenant = "main",
+    bearer: Bearer = "",
+) -> None:
+    """Train a model for the newest taxonomy from labelled rows and its own examples, and let it decide."""
+    from voc_cli import api, teaching  # noqa: PLC0415
+
+    token = api.token(tenant, "taxonomy:read", "taxonomy:write", given=bearer)
+    where = api.address("taxonomy", url)
+    taught = teaching.teach(file, teaching.newest(where, token), text, cause, models, _report)
+    out.print(f"model {taught.model} in {taught.file}, trained in {taught.seconds:.0f} s")
+    out.print(taught.report)
+    if activate:
+        out.print(
+            f"decides from now on, as model {teaching.upload(where, token, taught.file)} of the tenant"
+        )
 
 
 @app.command()

@@ -87,7 +87,8 @@ def numbers(client: Client, issue: str | None, window: str = "90d") -> dict[str,
     """The numbers that a wrong merge moves."""
     card = client.get("scorecard", "/v1/scorecard", by="cause", window=window)
     whole = card["whole"]
-    score = max(whole["scores"], key=lambda s: s["n"])
+    none = {"n": 0, "promoters": 0, "detractors": 0, "value": None}
+    score = max(whole["scores"], key=lambda s: s["n"], default=none)
     shown: dict[str, Any] = {
         "records": whole["volume"]["records"],
         "people": whole["volume"]["people"] + whole["volume"]["without_person"],

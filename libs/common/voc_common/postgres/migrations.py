@@ -20,6 +20,8 @@ _LOCK = 0x766F63  # "voc": two migrations at once would create roles and schemas
 _ROLE = """
 do $$ begin
   if not exists (select from pg_roles where rolname = '{role}') then create role {role} nologin; end if;
+-- Roles are the cluster's, the lock above is the database's: another database may have made it just now.
+exception when duplicate_object or unique_violation then null;
 end $$
 """
 

@@ -24,16 +24,16 @@ class Rules:
     `quiet` without an alarm ends it. It escalates when its excess is `growth` times that at its last
     change. New turns to ongoing after `settle`. The same cause again within `relapse` of its end has
     regressed. A segment or product is named if it holds `explains` of the cause's excess. A cause of
-    the same theme or stage that rose at the same time (`slack`) and whose excess is at most `echo` of an
-    open episode's is taken for mislabelled feedback of that episode.
+    the same theme or stage, or in the same segment and product, that rose at the same time (`slack`) and
+    whose excess is at most `echo` of an open episode's is taken for mislabelled feedback of that episode.
     """
 
-    quiet: int = DAY
+    quiet: int = 2 * DAY
     growth: float = 2.0
     settle: int = DAY
     relapse: int = 28 * DAY
     explains: float = 0.7
-    echo: float = 1 / 3
+    echo: float = 0.5
     slack: int = 6 * HOUR
 
 
@@ -73,6 +73,12 @@ class Episode:
         """The alarm with the most evidence among the cells of its cause."""
         own = [a for s, a in self.strongest.items() if s.cause == self.cause]
         return max(own, key=lambda a: (a.raised, a.evidence))
+
+    @property
+    def most(self) -> float:
+        """The greatest excess of people among its cells and at its changes."""
+        own = [a for s, a in self.strongest.items() if s.cause == self.cause]
+        return max(a.excess for a in (*own, *(c.alarm for c in self.changes)))
 
     @property
     def onset(self) -> tuple[int, int, int]:
@@ -165,14 +171,17 @@ def _is_echo(
     place = places.get(alarm.scope.cause, Place())
     for episode in known:
         theirs = places.get(episode.cause, Place())
-        near = (place.parent and place.parent == theirs.parent) or (
-            place.stage and place.stage == theirs.stage
+        where, there = alarm.scope, episode.scope
+        near = (
+            (place.parent and place.parent == theirs.parent)
+            or (place.stage and place.stage == theirs.stage)
+            or (where.segment, where.product) == (there.segment, there.product) != ("", "")
         )
         _, earliest, latest = episode.onset
         together = (
             alarm.onset_from <= latest + rules.slack and alarm.onset_to >= earliest - rules.slack
         )
-        small = alarm.excess <= rules.echo * episode.lead.excess
+        small = alarm.excess <= rules.echo * episode.most
         if episode.state != "resolved" and near and together and small:
             return True
     return False

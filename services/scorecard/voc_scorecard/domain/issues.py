@@ -75,6 +75,7 @@ def issue(tenant: str, episode: Episode, reach: Reach, names: Mapping[str, str])
         "scope": {k: v for k, v in asdict(scope).items() if v},
         "onset_from": low,
         "onset_to": high,
+        "seen_at": episode.seen_at,
         "now": {
             "window_hours": hours,
             "people": lead.people,

@@ -78,7 +78,7 @@ async def keep_taxonomies(tx: Transaction, published: Sequence[TaxonomyPublished
 
 async def keep_items(tx: Transaction, items: Sequence[ItemChanged]) -> None:
     """Keep the latest state of backlog items (one each, sorted)."""
-    columns = {"tenant": "text", "item": "text", "version": "int", "state": "jsonb"}
+    columns = {"tenant": "text", "item": "text", "version": "bigint", "state": "jsonb"}
     await tx.run(
         "insert into scorecard.item_ref as i (tenant, item, version, state) "
         f"select tenant, item, version, cast(state as jsonb) from {unnest(columns)} "

@@ -184,9 +184,10 @@ def _class_of(tree: _Tree, cause: str, order: list[int]) -> int:
 def _words(scores: Scores, classes: NDArray[np.intp]) -> list[tuple[tuple[str, float], ...]]:
     ends = [*scores.starts[1:], len(scores.items)]
     text_of = np.repeat(np.arange(len(ends)), np.subtract(ends, scores.starts))
-    pull = scores.pull(classes)
-    order: list[int] = np.lexsort((-pull, text_of)).tolist()
-    strength: list[float] = pull.tolist()
+    # In thousandths, so that the order is that of the numbers shown and no rounding depends on the batch.
+    pull = np.rint(scores.pull(classes) * 1000).astype(np.int64)
+    order: list[int] = np.argsort((text_of << 40) - pull, kind="stable").tolist()
+    strength: list[int] = pull.tolist()
     found: list[tuple[tuple[str, float], ...]] = []
     for start, end in zip(scores.starts, ends, strict=True):
         named: dict[str, float] = {}
@@ -194,6 +195,6 @@ def _words(scores: Scores, classes: NDArray[np.intp]) -> list[tuple[tuple[str, f
         # Words repeat, hence the look at twice as many.
         for i in order[start : min(end, start + 2 * MAX_WORDS)]:
             if strength[i] > least and len(named) < MAX_WORDS:
-                named.setdefault(scores.items[i], round(strength[i], 3))
+                named.setdefault(scores.items[i], strength[i] / 1000)
         found.append(tuple(named.items()))
     return found

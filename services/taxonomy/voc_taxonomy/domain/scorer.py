@@ -17,8 +17,8 @@ CACHED = 1 << 16
 """Words and pairs kept; when full, the cache is emptied and fills again."""
 
 _CHUNK = 1 << 14
-_VALENCE, _SEVERITY, _VOTES = 1, 2, 3
-"""Columns of a cached row behind the classes and the squared length."""
+_MEAN, _VALENCE, _SEVERITY, _VOTES = 1, 2, 3, 4
+"""Columns of a cached row behind the classes and the squared length; the mean is that of the classes."""
 
 
 class Scores(Struct, frozen=True, eq=False):
@@ -118,7 +118,7 @@ class Scorer:
             items=flat,
             starts=begins[firsts].tolist(),
             pull=lambda classes: (
-                (rows[ids, classes[text_of]] - rows[ids, :k].mean(axis=1)) * scale[text_of]
+                (rows[ids, classes[text_of]] - rows[ids, k + _MEAN]) * scale[text_of]
             ),
         )
 
@@ -174,6 +174,7 @@ class Scorer:
             row[k] += (vector * vector).sum()
             for i, vote in votes(item):
                 row[k + _VOTES + i] = vote
+        row[k + _MEAN] = row[:k].mean()
         row[k + _VALENCE] = tone.valence_of(item)
         row[k + _SEVERITY] = tone.weight_of(item)
         return row

@@ -24,6 +24,7 @@ _WORD = re.compile(rf"[^\W_{_EACH}]+(?:['’][^\W_{_EACH}]+)*|[{_EACH}]")
 _END = re.compile(
     r"[.!?…]+(?=\s|$)|[。！？]|\n+|;\s|,?\s(?:but|however|on the other hand)\s", re.IGNORECASE
 )
+_DIGIT = re.compile(r"\d")
 
 
 def plain(text: str) -> str:
@@ -69,9 +70,7 @@ def _shape(word: str) -> str:
     if word.isalpha():
         return word[:MAX_WORD]
     word = word[:MAX_WORD].replace("’", "'")
-    if sum(c.isdigit() for c in word) >= 4:
-        return "".join("0" if c.isdigit() else c for c in word)
-    return word
+    return _DIGIT.sub("0", word) if len(_DIGIT.findall(word)) >= 4 else word
 
 
 def items(words: list[str]) -> list[str]:

@@ -44,6 +44,8 @@ ENTRIES = {
             "Created our company profile on {day} and still can't activate it.",
             "It tells me the address is already registered, yet there was never a mail to confirm it.",
             "New starter here, stuck at 'check your email'. Nothing to check.",
+            "Signing up fails for {who}, the form ends in an error.",
+            "I can't create an account for the new shop, registration stops at the last step.",
         ),
         breaks=True,
     ),

@@ -154,7 +154,7 @@ create table {{schema}}.cause (
 create table {{schema}}.item_ref (
   {_KEY},
   item text collate "C" not null,
-  version int not null,
+  version bigint not null,
   state jsonb not null,
   primary key (tenant, item)
 );
