@@ -47,6 +47,9 @@ async def test_an_api_keeps_the_promises_of_its_document(
     faults: list[str] = []
     statuses: Counter[int] = Counter()
     for operation in operations:
+        asked = operation.definition.raw
+        if mode is GenerationMode.NEGATIVE and not asked.keys() & {"parameters", "requestBody"}:
+            continue
         # In a thread: the api answers from this one.
         fault = await asyncio.to_thread(
             _fuzzed, operation, mode, apis.urls[service], token, statuses
@@ -79,6 +82,6 @@ def _fuzzed(
 
     try:
         fuzz()
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         return f"{type(error).__name__}: {error}"
     return ""
