@@ -23,9 +23,10 @@ class Rules:
 
     `quiet` without an alarm ends it. It escalates when its excess is `growth` times that at its last
     change. New turns to ongoing after `settle`. The same cause again within `relapse` of its end has
-    regressed. A segment or product is named if it holds `explains` of the cause's excess. A cause of
-    the same theme or stage, or in the same segment and product, that rose at the same time (`slack`) and
-    whose excess is at most `echo` of an open episode's is taken for mislabelled feedback of that episode.
+    regressed. A segment or product is named if it holds `explains` of the cause's excess. Another cause
+    that rose at the same time (`slack`) as an open episode is taken for mislabelled feedback of it: in the
+    same segment and product always, of the same theme or stage if its excess is at most `echo` of the
+    episode's.
     """
 
     quiet: int = 2 * DAY
@@ -168,21 +169,23 @@ def _kin(one: Scope, other: Scope, places: Mapping[str, Place]) -> bool:
 def _is_echo(
     known: Sequence[Episode], alarm: Alarm, places: Mapping[str, Place], rules: Rules
 ) -> bool:
+    """Whether an alarm comes from feedback of an open episode that was given another cause."""
     place = places.get(alarm.scope.cause, Place())
     for episode in known:
-        theirs = places.get(episode.cause, Place())
-        where, there = alarm.scope, episode.scope
-        near = (
-            (place.parent and place.parent == theirs.parent)
-            or (place.stage and place.stage == theirs.stage)
-            or (where.segment, where.product) == (there.segment, there.product) != ("", "")
-        )
         _, earliest, latest = episode.onset
         together = (
             alarm.onset_from <= latest + rules.slack and alarm.onset_to >= earliest - rules.slack
         )
-        small = alarm.excess <= rules.echo * episode.most
-        if episode.state != "resolved" and near and together and small:
+        if episode.state == "resolved" or not together:
+            continue
+        here, there = alarm.scope, episode.scope
+        if here.segment and (here.segment, here.product) == (there.segment, there.product):
+            return True
+        theirs = places.get(episode.cause, Place())
+        near = (place.parent and place.parent == theirs.parent) or (
+            place.stage and place.stage == theirs.stage
+        )
+        if near and alarm.excess <= rules.echo * episode.most:
             return True
     return False
 
