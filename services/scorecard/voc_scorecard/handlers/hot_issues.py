@@ -23,6 +23,8 @@ from voc_scorecard.repository.hot_issues import Watch
 
 HISTORY_BUCKETS = 70 * DAY_BUCKETS
 """What the forecast looks back on."""
+STRIDE_BUCKETS = 60 * DAY_BUCKETS
+"""What is judged at once: years of history are judged stretch by stretch, in bounded memory."""
 SLACK = 30_000_000
 """A request may have taken its stamp this long before it committed (microseconds)."""
 _encode = msgspec.msgpack.Encoder().encode
@@ -71,13 +73,14 @@ async def closed(tx: Transaction, partitions: int) -> Judgement | None:
     watched = await hot_issues.due(tx, until, f"{FeedbackClassified.TOPIC}.bulk", partitions)
     if watched is None:
         return None
-    first = await hot_issues.first_pulse(tx, watched.tenant)
-    first = until if first is None else min(first, until)
-    begin = first if watched.judged is None else watched.judged + 1
+    begin = 0 if watched.judged is None else watched.judged + 1
     if watched.dirty_from is not None:
         begin = min(begin, watched.dirty_from)
-    begin = min(max(begin, first), until)
-    start = max(first, begin - HISTORY_BUCKETS)
+    first = await hot_issues.first_pulse(tx, watched.tenant, begin - HISTORY_BUCKETS)
+    # Nobody for so long that nothing is expected: go on where the next one is.
+    begin = until if first is None else min(max(begin, first), until)
+    until = min(until, begin + STRIDE_BUCKETS)
+    start = begin if first is None else max(first, begin - HISTORY_BUCKETS)
     known = await _causes(tx, watched.tenant)
     cells = await _cells(tx, watched, start, until, known)
     earlier = [_decode(a) for a in await hot_issues.alarms(tx, watched.tenant, start, begin)]
@@ -96,9 +99,9 @@ async def conclude(tx: Transaction, found: Judgement, alarms: Sequence[Alarm]) -
     if not await hot_issues.unchanged(tx, found.watched):
         return
     rows = [(a.detected_at // BUCKET - 1, cells_of(a.scope), _encode(a)) for a in alarms]
-    await hot_issues.replace_alarms(tx, tenant, found.begin, rows)
+    await hot_issues.replace_alarms(tx, tenant, found.begin, found.until, rows)
     outbreaks = episodes([*found.earlier, *alarms], found.until * BUCKET, found.known.places)
-    await _save(tx, tenant, outbreaks, found.known, found.cells.start)
+    await _save(tx, tenant, outbreaks, found)
     await hot_issues.judged(tx, found.watched, found.until)
 
 
@@ -128,9 +131,11 @@ async def _cells(tx: Transaction, watched: Watch, start: int, until: int, known:
 
 
 async def _save(
-    tx: Transaction, tenant: str, outbreaks: Sequence[Episode], known: _Causes, since: int
+    tx: Transaction, tenant: str, outbreaks: Sequence[Episode], judged: Judgement
 ) -> None:
     """Write what changed, and tell of it. An issue that the data no longer bear out is withdrawn."""
+    known = judged.known
+    since, until = judged.cells.start, judged.until * BUCKET
     there = await hot_issues.issues(tx, tenant)
     now = time.time_ns() // 1000
     current: set[str] = set()
@@ -146,7 +151,11 @@ async def _save(
         if before is None or not _same(found, before):
             await _tell(tx, tenant, found, before.version + 1 if before else 1, now)
     for name, before in there.items():
-        if name not in current and before.detected_at >= since and before.state != WITHDRAWN:
+        if (
+            name not in current
+            and since <= before.detected_at <= until
+            and before.state != WITHDRAWN
+        ):
             gone = msgspec.structs.replace(_issue(before), state=WITHDRAWN)
             await _tell(tx, tenant, gone, before.version + 1, now)
 

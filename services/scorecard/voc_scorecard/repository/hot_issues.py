@@ -88,9 +88,10 @@ async def unchanged(tx: Transaction, watch: Watch) -> bool:
 
 
 async def judged(tx: Transaction, watch: Watch, bucket: int) -> None:
-    """Note that all buckets before `bucket` are judged."""
+    """Note that all buckets before `bucket` are judged; those behind it that were judged before are due again."""
     await tx.run(
-        "update scorecard.watch set judged = greatest(judged, :judged), dirty_from = null where tenant = :tenant",
+        "update scorecard.watch set judged = greatest(judged, :judged), "
+        "dirty_from = case when judged > :judged then :judged + 1 end where tenant = :tenant",
         tenant=watch.tenant,
         judged=bucket - 1,
     )
@@ -107,10 +108,12 @@ async def pulses(tx: Transaction, tenant: str, start: int, until: int) -> Sequen
     )
 
 
-async def first_pulse(tx: Transaction, tenant: str) -> int | None:
-    """The earliest bucket with anybody in it."""
+async def first_pulse(tx: Transaction, tenant: str, since: int) -> int | None:
+    """The earliest bucket from `since` on with anybody in it."""
     row = await tx.row(
-        "select min(bucket) as bucket from scorecard.pulse where tenant = :tenant", tenant=tenant
+        "select min(bucket) as bucket from scorecard.pulse where tenant = :tenant and bucket >= :since",
+        tenant=tenant,
+        since=since,
     )
     return row.bucket if row else None
 
@@ -136,13 +139,18 @@ async def alarms(tx: Transaction, tenant: str, since: int, before: int) -> list[
 
 
 async def replace_alarms(
-    tx: Transaction, tenant: str, since: int, found: Sequence[tuple[int, str, bytes]]
+    tx: Transaction,
+    tenant: str,
+    since: int,
+    before: int,
+    found: Sequence[tuple[int, str, bytes]],
 ) -> None:
-    """Alarms of all buckets from `since` on: (bucket, cell, alarm)."""
+    """The alarms of all buckets in [since, before): (bucket, cell, alarm)."""
     await tx.run(
-        "delete from scorecard.alarm where tenant = :tenant and bucket >= :since",
+        "delete from scorecard.alarm where tenant = :tenant and bucket >= :since and bucket < :before",
         tenant=tenant,
         since=since,
+        before=before,
     )
     if found:
         await tx.run(

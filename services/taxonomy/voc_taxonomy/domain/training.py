@@ -20,8 +20,8 @@ FOLDS = 5
 FEWEST_ROWS = 5
 """Rows that a cause needs to be learnt; causes with fewer are skipped and reported."""
 
-MANY_ROWS = 5_000
-"""From here on one fold is held out in place of all in turn."""
+MANY_ITEMS = 150_000
+"""Words and pairs in all rows: from here on one fold is held out in place of all in turn."""
 
 LONG_TEXT = 40
 """Words. A model taught by texts whose median is longer judges texts whole, not by sentences as well."""
@@ -66,7 +66,8 @@ def _train(
     regression = Regression(corpus, scales, len(classes))
     place = {c: i for i, c in enumerate(classes)}
     target: Integers = np.array([place[r.cause] for r in rows], np.intp)
-    measured, logits = _held_out(regression, rows, target)
+    folds = FOLDS if corpus.counts.nnz < MANY_ITEMS else 1
+    measured, logits = _held_out(regression, rows, target, folds)
     warmth = calibration.temperature(logits, target[measured])
     p = calibration.softmax(logits, warmth)
     groups = calibration.families(taxonomy, classes)
@@ -88,11 +89,10 @@ def _train(
 
 
 def _held_out(
-    regression: Regression, rows: list[Row], target: Integers
+    regression: Regression, rows: list[Row], target: Integers, folds: int
 ) -> tuple[Integers, Doubles]:
     """Spoken rows and their logits from regressions that did not see them."""
     fold = _folds(rows)
-    folds = FOLDS if len(rows) < MANY_ROWS else 1
     positions: list[Integers] = []
     logits: list[Doubles] = []
     for f in range(folds):
