@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from harness import oracle, world
 from harness.oracle import Told
@@ -271,3 +272,29 @@ async def replayed(system: System, tenant: str) -> None:
                 break
             await asyncio.sleep(0.1)
     await system.settled()
+
+
+async def test_two_workers_share_the_work_and_drain_when_asked(system: System) -> None:
+    """Partitions are shared out, so each does its part; SIGTERM ends a worker in order, and nothing is lost."""
+    before = await handled(system)
+    telling = await tell(system, 6, 240)
+    done = {name: count - before[name] for name, count in (await handled(system)).items()}
+    for service in ("identity", "taxonomy", "scorecard"):
+        counts = [done[p.name] for p in system.fleet.of(service, "worker")[:2]]
+        assert min(counts) > sum(counts) / 4, f"{service}: {counts}"
+    for service in system.services:
+        worker = system.fleet.of(service, "worker")[1]
+        assert await asyncio.to_thread(worker.stop) == 0
+    await telling.check()
+
+
+async def handled(system: System) -> dict[str, float]:
+    """Messages handled by each worker, by its own count."""
+    found: dict[str, float] = {}
+    async with httpx.AsyncClient() as client:
+        for process in system.fleet.processes:
+            if process.role == "worker":
+                page = (await client.get(f"{process.url}/metrics")).text
+                lines = [x for x in page.splitlines() if x.startswith("voc_events_total{")]
+                found[process.name] = sum(float(x.split()[-1]) for x in lines)
+    return found

@@ -106,7 +106,7 @@ def strange() -> Iterator[dict[str, Any]]:
         yield {"created_at": moment}
         yield {"occurred_at": moment, "updated_at": moment}
     rng = random.Random(5)
-    for _ in range(150):
+    for _ in range(60):
         name = drawn(rng, 100)[:100]
         yield {
             "text": drawn(rng, 2000),

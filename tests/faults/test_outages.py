@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 
+import psutil
 import pytest
 from faults.conftest import Own
 from harness.sender import Sender, Sent, p99
@@ -145,6 +146,35 @@ async def test_while_postgres_is_away_nothing_is_half_accepted(
     )
     await all_arrived(half, tenant, answers)
     await none_half_accepted(half, tenant, refused)
+
+
+async def test_a_postgres_that_hangs_is_away_too(own: Own, half: System) -> None:
+    tenant, machine = await sender(half)
+    await machine.send(1.0, 20.0, size=20)
+    server = psutil.Process(own.postgres.pid)
+    frozen = [server, *server.children(recursive=True)]
+    for process in frozen:
+        process.suspend()
+    try:
+        refused = await machine.send(2.0, 10.0, size=20)
+    finally:
+        for process in frozen:
+            process.resume()
+    assert {s.status for s in refused} == {503}
+    assert all(0 < int(s.retry_after) <= 60 for s in refused)
+    # Nobody waits for longer than the door's own patience.
+    assert max(s.seconds for s in refused) < 20
+    assert {s.status for s in await opened(machine)} == {202}
+    await all_arrived(half, tenant, machine.sent)
+    await none_half_accepted(half, tenant, list(refused))
+
+
+async def opened(machine: Sender) -> list[Sent]:
+    """Requests after the door has opened again, which it does by itself."""
+    began = time.monotonic()
+    while any(s.status != 202 for s in await machine.send(0.5, 10.0)):
+        assert time.monotonic() - began < 30
+    return list(await machine.send(1.0, 20.0, size=20))
 
 
 async def _during(
