@@ -232,10 +232,13 @@ class Consumer:
 
     async def _get(self, partitions: list[Any], wait_ms: int, limit: int) -> dict[Any, list[Any]]:
         try:
-            return await self._consumer.getmany(*partitions, timeout_ms=wait_ms, max_records=limit)
-        except errors.NoOffsetForPartitionError as error:
-            await self._consumer.seek_to_beginning(*_partitions(error))
-            return {}
+            try:
+                return await self._consumer.getmany(
+                    *partitions, timeout_ms=wait_ms, max_records=limit
+                )
+            except errors.NoOffsetForPartitionError as error:
+                await self._consumer.seek_to_beginning(*_partitions(error))
+                return {}
         except errors.OffsetOutOfRangeError as error:
             raise PositionLost(str(error)) from error
         except errors.IllegalStateError:
