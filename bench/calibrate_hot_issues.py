@@ -60,7 +60,7 @@ def main() -> None:
     for threshold, count in false.items():
         print(f"    ({threshold}, {count / cell_days:.2e}),  # {count}")
     print(")")
-    days = asked.seeds * len(GRADES) * 42
+    days = asked.seeds * len(GRADES) * 42  # of eight weeks, the first two are warm-up
     print(
         "P(real) by evidence reached: measured here, and as the calibration in use says with this prior"
     )

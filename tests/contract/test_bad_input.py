@@ -16,6 +16,8 @@ from contract.worlds import World
 from voc_cli import services
 from voc_common.auth import SCOPES
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[[str], Awaitable[World]]
 
 

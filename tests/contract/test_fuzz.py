@@ -17,6 +17,8 @@ from schemathesis.specs.openapi import checks
 from voc_cli import services
 from voc_common.auth import SCOPES
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = 15
 """Of each kind, good and bad, for each route."""
 

@@ -51,7 +51,7 @@ class Calibration:
 CALIBRATION = Calibration(
     version="1",
     fitted_on="16 simulated companies of 10,000 events, labels perfect and degraded (bench/calibrate_hot_issues.py)",
-    false_alarms=((3.0, 3.0e-3), (4.0, 4.8e-4), (5.0, 6.0e-5), (6.0, 1.0e-5)),
+    false_alarms=((3.0, 2.6e-3), (4.0, 4.5e-4), (5.0, 5.3e-5), (6.0, 6.0e-6)),
     real_per_day=1 / 28,
 )
 """The calibration in use."""

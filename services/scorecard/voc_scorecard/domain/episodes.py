@@ -54,7 +54,8 @@ class Episode:
 
     `opened_at` and `cause` with `stage` name it for good (`stage` alone if no cause stands out); `scope`
     is the narrowest cell that explains it so far. `strongest` maps each of its cells to its alarm with
-    the most evidence. `seen_at` is its latest alarm; when resolved, that is when it ended.
+    the most evidence. `seen_at` is its latest alarm; when resolved, that is when it ended. `most` is the
+    greatest excess of people that an alarm of its cause has told of.
     """
 
     opened_at: int
@@ -63,6 +64,7 @@ class Episode:
     scope: Scope
     strongest: Mapping[Scope, Alarm]
     changes: tuple[Change, ...]
+    most: float
 
     @property
     def cause(self) -> str:
@@ -74,12 +76,6 @@ class Episode:
         """The alarm with the most evidence among the cells of its cause."""
         own = [a for s, a in self.strongest.items() if s.cause == self.cause]
         return max(own, key=lambda a: (a.raised, a.evidence))
-
-    @property
-    def most(self) -> float:
-        """The greatest excess of people among its cells and at its changes."""
-        own = [a for s, a in self.strongest.items() if s.cause == self.cause]
-        return max(a.excess for a in (*own, *(c.alarm for c in self.changes)))
 
     @property
     def onset(self) -> tuple[int, int, int]:
@@ -210,7 +206,7 @@ def _open(
     state: State = "regressed" if again else "new"
     scope = _narrowest({alarm.scope: alarm}, places, rules)
     change = Change(at, state, scope, alarm)
-    return Episode(at, at, state, scope, {alarm.scope: alarm}, (change,))
+    return Episode(at, at, state, scope, {alarm.scope: alarm}, (change,), alarm.excess)
 
 
 def _grow(
@@ -228,7 +224,11 @@ def _grow(
         a for a in alarms if a.scope.cause == scope.cause and strongest[a.scope].raised and a.going
     ]
     episode = replace(
-        episode, strongest=strongest, scope=scope, seen_at=at if own else episode.seen_at
+        episode,
+        strongest=strongest,
+        scope=scope,
+        seen_at=at if own else episode.seen_at,
+        most=max([episode.most, *(a.excess for a in own)]),
     )
     last = episode.changes[-1]
     most = max((a for a in own if a.raised), key=lambda a: a.excess, default=None)

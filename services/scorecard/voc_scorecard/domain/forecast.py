@@ -96,7 +96,7 @@ def volume_ratio(seen: Floats, expected: Floats, towards: Floats | float = 1.0) 
     comes in at once must not look like hundreds of outbreaks.
     """
     aim = expected * towards
-    prior = RATIO_PRIOR * np.minimum(1.0, (aim + RATIO_PRIOR) / (seen + RATIO_PRIOR))
+    prior = RATIO_PRIOR * np.minimum(1.0, (aim + RATIO_PRIOR) / (seen + RATIO_PRIOR)) ** 2
     return (seen + prior) / (expected + prior / towards)
 
 

@@ -60,7 +60,7 @@ _SCRIPTS = (
     ("ko", re.compile(r"[\uac00-\ud7af]")),
     ("zh", re.compile(r"[\u4e00-\u9fff]")),
     ("uk", re.compile(r"[їєґЇЄҐ]")),
-    ("ru", re.compile(r"[ыэъЫЭЪ]")),
+    ("ru", re.compile(r"[ыэЫЭ]")),
     ("el", re.compile(r"[\u0370-\u03ff]")),
     ("he", re.compile(r"[\u0590-\u05ff]")),
     ("th", re.compile(r"[\u0e00-\u0e7f]")),

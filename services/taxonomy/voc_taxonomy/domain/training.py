@@ -37,10 +37,10 @@ def train(
     """A calibrated model of `rows` for this taxonomy, and its bytes.
 
     The taxonomy gives families and version; what it teaches itself (`examples.taught_by`) must be among
-    the rows. Runs on one thread: some seconds for a thousand rows, a minute for ten thousand. NotTrainable:
+    the rows; rows without a word are left out. Runs on one thread: some seconds for a thousand rows, a minute for ten thousand. NotTrainable:
     a cause is not in the taxonomy, or fewer than two have `fewest` rows.
     """
-    rows = canonical(rows)
+    rows = [r for r in canonical(rows) if sentences(r.text)]
     strangers = sorted({r.cause for r in rows} - set(taxonomy.by_id) - {UNKNOWN})
     if strangers:
         raise NotTrainable(f"not in the taxonomy: {', '.join(strangers[:20])}")
