@@ -37,8 +37,9 @@ def train(
     """A calibrated model of `rows` for this taxonomy, and its bytes.
 
     The taxonomy gives families and version; what it teaches itself (`examples.taught_by`) must be among
-    the rows; rows without a word are left out. Runs on one thread: some seconds for a thousand rows, a minute for ten thousand. NotTrainable:
-    a cause is not in the taxonomy, or fewer than two have `fewest` rows.
+    the rows. Rows without a word are left out. Runs on one thread: half a minute for three thousand short
+    rows in fifty classes, a minute for fifteen thousand in 150. NotTrainable: a cause is not in the
+    taxonomy, or fewer than two have `fewest` rows.
     """
     rows = [r for r in canonical(rows) if sentences(r.text)]
     strangers = sorted({r.cause for r in rows} - set(taxonomy.by_id) - {UNKNOWN})
