@@ -106,13 +106,18 @@ async def test_other_keys_and_other_algorithms_are_refused(keys: Path, tmp_path:
     make_keys(other)
     with pytest.raises(Unauthenticated, match="verify"):
         await verifier(keys).principal(f"Bearer {forged(other)}")
-    public = msgspec.json.decode(keys.read_bytes())["keys"][0]["x"]
+    public = public_half(keys)
     claims = {"iss": "voc", "aud": "voc", "sub": "s", "tenant": "t", "exp": int(time.time()) + 60}
     symmetric = jwt.encode(
         {"alg": "HS256"}, claims, OctKey.import_key(public), algorithms=["HS256"]
     )
     with pytest.raises(Unauthenticated, match="verify"):
         await verifier(keys).principal(f"Bearer {symmetric}")
+
+
+def public_half(keys: Path) -> str:
+    """What everybody may know of a key, as an attacker would use it for a symmetric secret."""
+    return msgspec.json.decode(keys.read_bytes())["keys"][0]["x"]
 
 
 def test_the_key_file_is_its_owners_only(keys: Path) -> None:

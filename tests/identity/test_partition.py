@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 
 import msgspec
@@ -10,13 +10,14 @@ import pytest
 from voc_common import versions
 from voc_common.events import FeedbackReceived, Identifier, Revision, TenantConfigured
 from voc_common.fold import fold
-from voc_common.postgres import Database
+from voc_common.postgres import Database, Transaction
 from voc_common.postgres.migrations import migrate
 from voc_identity import repository
 from voc_identity.domain.cluster import cluster
 from voc_identity.domain.normalise import key_rules, normalise
 from voc_identity.domain.records import Cut, Must
 from voc_identity.handlers import people, recluster, records
+from voc_identity.repository import RecordKey
 from voc_identity.settings import IdentitySettings
 
 WORKERS = 4
@@ -321,17 +322,15 @@ async def test_blocked_values_of_the_tenant_are_read_anew(
         )
 
 
-@pytest.mark.parametrize("guard", ["version test", "erased guard", "second look-up"])
+@pytest.mark.parametrize("guard", ["version test", "erased guard"])
 async def test_without_a_guard_the_partition_is_wrong(
     database: Database, settings: IdentitySettings, guard: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each guard carries weight: with it taken out, the tests above turn red."""
     if guard == "version test":
         monkeypatch.setattr(recluster, "newer", lambda intent, row: True)
-    elif guard == "erased guard":
-        monkeypatch.setattr(recluster, "accepts", lambda row: True)
     else:
-        monkeypatch.setattr(recluster, "second_look", lambda held, now, locked: set())
+        monkeypatch.setattr(recluster, "accepts", lambda row: True)
     wrong = 0
     for seed in range(12):
         tenant = f"{guard}{seed}".replace(" ", "")
@@ -354,3 +353,62 @@ async def test_without_a_guard_the_partition_is_wrong(
         if wrong:
             return
     pytest.fail(f"twelve runs without the {guard} were all right")
+
+
+@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "without the second look-up"])
+async def test_components_that_meet_between_look_and_lock(
+    database: Database, settings: IdentitySettings, guarded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker has seen where its value leads; before it locks that, another joins it to a second component."""
+    if not guarded:
+        monkeypatch.setattr(recluster, "second_look", lambda held, now, locked: set())
+    # One of the two components keeps its name when they meet: the late record belongs to each in turn.
+    right = [
+        await meeting(database, settings, f"{side}{guarded}", side) for side in ("left", "right")
+    ]
+    assert all(right) == guarded
+
+
+async def meeting(database: Database, settings: IdentitySettings, tenant: str, side: str) -> bool:
+    """Whether a late record of one side lands with the person that both sides became meanwhile."""
+
+    by = {
+        "left": Identifier("email", "ann@acme1.com"),
+        "right": Identifier("external", "C-7", "crm"),
+    }
+
+    def one(number: int, *sides: str) -> FeedbackReceived:
+        base = event(tenant, number, 1, random.Random(number), 10)
+        return msgspec.structs.replace(base, identifiers=tuple(by[s] for s in sides))
+
+    async def store(arrived: FeedbackReceived) -> None:
+        await database.retried(lambda tx: records.feedback_received(tx, fold([arrived]), settings))
+
+    left, right, bridge, late = (
+        one(1, "left"),
+        one(2, "right"),
+        one(3, "left", "right"),
+        one(4, side),
+    )
+    await store(left)
+    await store(right)
+    looked, joined = asyncio.Event(), asyncio.Event()
+    lock_components = repository.lock_components
+
+    async def lock_late(tx: Transaction, components: Collection[RecordKey]) -> None:
+        if not looked.is_set():
+            looked.set()
+            await joined.wait()
+        await lock_components(tx, components)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(repository, "lock_components", lock_late)
+        waiting = asyncio.create_task(store(late))
+        await looked.wait()
+        await store(bridge)
+        joined.set()
+        await waiting
+    told = World([left, right, bridge, late])
+    wanted = await expected(database, settings, tenant, told)
+    assert len({person for person, _ in wanted.values()}) == 1
+    return await stored(database, tenant) == wanted

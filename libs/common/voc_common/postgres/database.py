@@ -32,6 +32,9 @@ _TIMEOUTS = {
     },
     "owner": {"lock_timeout": "60s"},
 }
+_PATIENCE: dict[Role, float | None] = {"api": 16.0, "worker": None, "owner": None}
+"""Seconds for a transaction, whatever becomes of the server: its own timeouts do not help when it hangs or
+the network swallows its answers. A worker that makes no progress ends itself."""
 _RETRIED = {"40P01", "40001"}
 _DATA_CLASSES = ("22", "23", "54")
 _REFUSED_CLASS = "42"
@@ -125,6 +128,7 @@ class Database:
         self, url: str, service: str, role: Role, *, namespace: str = "", pool: int = 5
     ) -> None:
         self.schema = service
+        self._patience = _PATIENCE[role]
         settings = {
             "role": role_name(namespace, service, role),
             "application_name": f"voc {service} {role}",
@@ -152,7 +156,7 @@ class Database:
         """
         engine = self._snapshots if snapshot else self.engine
         try:
-            async with engine.begin() as connection:
+            async with asyncio.timeout(self._patience), engine.begin() as connection:
                 if tenant is not None:
                     await connection.execute(
                         _statement("select set_config('voc.tenant', :tenant, true)"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from voc_scorecard.domain.cells import Calendar, Cells, Scope, calendar
+from voc_scorecard.domain.cells import HOUR_BUCKETS, Calendar, Cells, Scope, calendar
 
 Floats = NDArray[np.float64]
 
@@ -81,9 +81,12 @@ def forecast(cells: Cells) -> Forecast:
         phi[:, day] = levels.phi()
         swing[day] = levels.swing()
         live[day] = levels.live()
-    spread = per_hour[:, when.hour] / (when.share_of_hour * 6)[when.hour]
     total = np.zeros((count, cells.buckets + 1))
-    np.cumsum(spread, axis=1, out=total[:, 1:])
+    parts = (when.share_of_hour * HOUR_BUCKETS)[when.hour]
+    for row in range(
+        count
+    ):  # one at a time: a matrix of buckets is the largest thing there is here
+        np.cumsum(per_hour[row, when.hour] / parts, out=total[row, 1:])
     day_of_bucket = when.day_of_hour[when.hour]
     known = np.maximum(0, np.arange(when.days) - levels.first_day(when))
     return Forecast(total, shape, phi, swing, day_of_bucket, known.astype(np.intp), live)
