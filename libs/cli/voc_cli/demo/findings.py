@@ -1,6 +1,7 @@
 """What voc found, held against what the company knows to be true."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,37 +19,41 @@ def issues(client: Client) -> list[dict[str, Any]]:
     return sorted(page["items"], key=lambda i: (i["detected_at"], i["issue"]))
 
 
-def of(outbreak: Outbreak, found: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """The issue that found an outbreak: its cause, detected while it ran."""
-    for issue in found:
-        at = datetime.fromisoformat(issue["detected_at"])
-        if (
-            issue["scope"].get("cause") == outbreak.cause
-            and outbreak.onset <= at <= outbreak.end + GRACE
-        ):
-            return issue
-    return None
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Somebody says that a cause runs hot since `at`; `name` is how to find it again."""
+
+    cause: str
+    at: datetime
+    name: str
 
 
-def against_truth(company: Company, found: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """For each outbreak whether and how late it was found, and the issues that answer to none."""
+def of_issues(found: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """What hot issues say."""
+    return [
+        Finding(i["scope"].get("cause", ""), datetime.fromisoformat(i["detected_at"]), i["issue"])
+        for i in found
+    ]
+
+
+def of(outbreak: Outbreak, said: Iterable[Finding]) -> list[Finding]:
+    """The findings of an outbreak: they name its cause while it runs, the earliest first."""
+    meant = (
+        f
+        for f in said
+        if f.cause == outbreak.cause and outbreak.onset <= f.at <= outbreak.end + GRACE
+    )
+    return sorted(meant, key=lambda f: f.at)
+
+
+def against_truth(company: Company, said: Sequence[Finding]) -> dict[str, Any]:
+    """For each outbreak whether and how late it was found, and the findings that answer to none."""
     outbreaks: list[dict[str, Any]] = []
-    true: set[str] = set()
+    true: set[Finding] = set()
     for outbreak in company.truth.outbreaks:
-        issue = of(outbreak, found)
-        delay = None
-        if issue is not None:
-            delay = (datetime.fromisoformat(issue["detected_at"]) - outbreak.onset) / timedelta(
-                hours=1
-            )
-            true |= {
-                i["issue"]
-                for i in found
-                if i["scope"].get("cause") == outbreak.cause
-                and outbreak.onset
-                <= datetime.fromisoformat(i["detected_at"])
-                <= outbreak.end + GRACE
-            }
+        its = of(outbreak, said)
+        true |= set(its)
+        delay = (its[0].at - outbreak.onset) / timedelta(hours=1) if its else None
         outbreaks.append(
             {
                 "name": outbreak.name,
@@ -58,11 +63,11 @@ def against_truth(company: Company, found: Sequence[dict[str, Any]]) -> dict[str
                 "product": outbreak.product,
                 "onset": outbreak.onset.isoformat(),
                 "records": len(outbreak.records),
-                "issue": issue["issue"] if issue else None,
+                "issue": its[0].name if its else None,
                 "delay_hours": None if delay is None else round(delay, 1),
             }
         )
-    false = [i for i in found if i["issue"] not in true]
+    false = [f for f in said if f not in true]
     weeks = (company.now - company.start) / timedelta(weeks=1)
     return {
         "outbreaks": outbreaks,
@@ -71,8 +76,7 @@ def against_truth(company: Company, found: Sequence[dict[str, Any]]) -> dict[str
             o["delay_hours"] is not None and o["delay_hours"] <= 48 for o in outbreaks
         ),
         "false": [
-            {"issue": i["issue"], "title": i["title"], "detected_at": i["detected_at"]}
-            for i in false
+            {"issue": f.name, "cause": f.cause, "detected_at": f.at.isoformat()} for f in false
         ],
         "false_per_week": round(len(false) / weeks, 2),
     }

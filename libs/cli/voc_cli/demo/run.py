@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from voc_cli import api, up
-from voc_cli.company import Company, company, is_activity
-from voc_cli.demo import findings, merging, showing, telling
+from voc_cli.company import ACTIVITIES, Company, company, is_activity
+from voc_cli.demo import findings, merging, showing, spikes, telling
 from voc_cli.demo.client import Client, until
 from voc_cli.fleet import Fleet
 from voc_cli.installation import Installation
@@ -51,12 +51,12 @@ class Demo:
     def run(self) -> None:
         """Everything, in order; the report grows on the way."""
         self._configure()
-        feedback = self._history()
-        self._scorecard(feedback)
+        self._history()
+        self._scorecard()
         found = self._hot_issues()
         self._backlog(found)
         self._merge(found)
-        self._live(feedback)
+        self._live()
 
     def _configure(self) -> None:
         told = self.company
@@ -75,35 +75,32 @@ class Demo:
         items = self.client.get("taxonomy", "/v1/taxonomies")["items"]
         return True if items else None
 
-    def _history(self) -> int:
+    def _history(self) -> None:
         told = self.company
-        feedback = sum(not is_activity(e) for e in told.history)
         began = time.monotonic()
         with _bar(
             self.console, f"{told.name}, eight weeks of history", len(told.history)
         ) as advance:
             self.ids = telling.history(self.client, told, advance)
-        until("the history in the scorecard", lambda: self._counted(feedback), self.tend)
+        until("the history in the scorecard", self._counted, self.tend)
         seconds = time.monotonic() - began
         self.report["history"] = {
             "events": len(told.history),
-            "feedback": feedback,
+            "feedback": sum(not is_activity(e) for e in told.history),
             "seconds": round(seconds, 1),
             "events_per_second": round(len(told.history) / seconds),
         }
         self.say(
             f"{len(told.history):,} events accepted, attached, classified and counted in {seconds:.0f} s"
         )
-        return len({k for k in self.ids if k.kind not in ("subscription", "signed_up")})
 
-    def _counted(self, feedback: int) -> bool | None:
-        del feedback
-        expected = len({k for k in self.ids if k.kind not in ("subscription", "signed_up")})
+    def _counted(self) -> bool | None:
+        """True when the scorecard counts all feedback that was accepted so far."""
+        expected = sum(k.kind not in ACTIVITIES for k in self.ids)
         card = self.client.get("scorecard", "/v1/scorecard", window="90d")
         return True if card["whole"]["volume"]["records"] >= expected else None
 
-    def _scorecard(self, feedback: int) -> None:
-        del feedback
+    def _scorecard(self) -> None:
         card = self.client.get("scorecard", "/v1/scorecard", by="cause", window="30d")
         showing.scorecard(self.console, card)
         whole = self.client.get("scorecard", "/v1/scorecard", by="cause", window="90d")
@@ -131,9 +128,11 @@ class Demo:
         with self.console.status("judging eight weeks without hindsight"):
             until("the judgement of the history", judged, self.tend)
         found = findings.issues(self.client)
-        result = findings.against_truth(self.company, found)
-        showing.truth(self.console, result, found)
-        self.report["hot_issues"] = result | {"issues": found}
+        result = findings.against_truth(self.company, findings.of_issues(found))
+        plain = findings.against_truth(self.company, spikes.findings(self.client, self.company))
+        showing.truth(self.console, result, plain)
+        showing.issues(self.console, result, found)
+        self.report["hot_issues"] = result | {"issues": found, "spike_rule": plain}
         return found
 
     def _backlog(self, found: list[dict[str, Any]]) -> None:
@@ -150,36 +149,28 @@ class Demo:
     def _merge(self, found: list[dict[str, Any]]) -> None:
         case = self.company.truth.wrong_merge
         outbreak = next(o for o in self.company.truth.outbreaks if o.name == case.outbreak)
-        issue = findings.of(outbreak, found)
+        issues = findings.of(outbreak, findings.of_issues(found))
         result = merging.wrong_merge(
-            self.client, self.company, issue["issue"] if issue else None, self.tend, self.say
+            self.client, self.company, issues[0].name if issues else None, self.tend, self.say
         )
         showing.merge(self.console, result)
         self.report["merge"] = result
 
-    def _live(self, feedback: int) -> None:
+    def _live(self) -> None:
         told = self.company
-        before = feedback
         began = time.monotonic()
         with _bar(self.console, "live, one by one", len(told.live)) as advance:
-            ids = telling.live(self.client, told, advance)
-        expected = before + len(
-            {k for k in ids if k not in self.ids and k.kind not in ("subscription", "signed_up")}
-        )
-
-        def counted() -> bool | None:
-            card = self.client.get("scorecard", "/v1/scorecard", window="90d")
-            return True if card["whole"]["volume"]["records"] >= expected else None
-
+            self.ids |= telling.live(self.client, told, advance)
         sent = time.monotonic()
-        until("the live part in the scorecard", counted, self.tend, 120)
+        until("the live part in the scorecard", self._counted, self.tend, 120)
+        visible = time.monotonic() - sent
         self.report["live"] = {
             "events": len(told.live),
             "seconds": round(sent - began, 1),
-            "visible_after_last_seconds": round(time.monotonic() - sent, 2),
+            "visible_after_last_seconds": round(visible, 2),
         }
         self.say(
-            f"{len(told.live)} live events; the last was visible {time.monotonic() - sent:.2f} s after it was accepted"
+            f"{len(told.live)} live events; the last was visible {visible:.2f} s after it was accepted"
         )
 
 

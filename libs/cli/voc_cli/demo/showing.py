@@ -50,21 +50,26 @@ def scorecard(console: Console, card: Mapping[str, Any], rows: int = 12) -> None
     table(console, f"Scorecard, {card['begin']} to {card['end']} ({card['zone']})", columns, lines)
 
 
-def truth(console: Console, result: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> None:
-    """Outbreaks against issues, then what answers to none."""
+def truth(console: Console, ours: Mapping[str, Any], plain: Mapping[str, Any]) -> None:
+    """Outbreaks against what voc and a plain spike rule said of them."""
     rows = [
         [
             o["name"],
             o["cause"],
             o["segment"] or "everyone",
             o["onset"][:16],
-            "found" if o["issue"] else "missed",
-            o["delay_hours"],
+            o["delay_hours"] if o["issue"] else "missed",
+            p["delay_hours"] if p["issue"] else "missed",
         ]
-        for o in result["outbreaks"]
+        for o, p in zip(ours["outbreaks"], plain["outbreaks"], strict=True)
     ]
-    columns = ("outbreak", "cause", "where", "onset (truth)", "", "hours later")
+    rows.append(["false", "", "", "", len(ours["false"]), len(plain["false"])])
+    columns = ("outbreak", "cause", "where", "onset (truth)", "voc, hours later", "a spike rule")
     table(console, "Hot issues against the generator's truth", columns, rows)
+
+
+def issues(console: Console, result: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> None:
+    """All hot issues, and which answer to no outbreak."""
     rows = [
         [
             i["title"],
