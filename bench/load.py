@@ -1,0 +1,90 @@
+"""The load of the end-to-end benchmarks: batches of feedback, made before the clock starts, and their sending."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from voc_cli.company import company, is_activity
+
+SOURCE = "bench"
+MIX = {"known": 0.80, "new": 0.12, "new identifier": 0.06, "merge": 0.02}
+"""Shares of records by what identity has to do."""
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass
+class Load:
+    """Draws records; the texts are those of the demo's company, the people grow as `MIX` says."""
+
+    seed: int
+    people: int = 20_000
+    texts: list[tuple[str, str, str]] = field(default_factory=list)
+    made: int = 0
+
+    def __post_init__(self) -> None:
+        told = company(self.seed, datetime(2026, 3, 2, tzinfo=UTC), 20_000)
+        self.texts = [
+            (e["text"], e.get("segment", ""), e.get("product", ""))
+            for e in told.history
+            if not is_activity(e) and e.get("text")
+        ]
+        self._rng = random.Random(self.seed)
+        self._begin = datetime.now(UTC) - timedelta(days=20)
+
+    def batches(self, count: int, size: int) -> Iterator[bytes]:
+        """Bodies of `/v1/feedback/batch`, `size` records each, `count` records in all."""
+        for begin in range(0, count, size):
+            items = [self.record() for _ in range(min(size, count - begin))]
+            yield _encode({"items": items})
+
+    def record(self) -> dict[str, object]:
+        """One record: half of them with an answer to the NPS question."""
+        rng = self._rng
+        self.made += 1
+        text, segment, product = rng.choice(self.texts)
+        kind = rng.choices(list(MIX), list(MIX.values()))[0]
+        found: dict[str, object] = {
+            "source": SOURCE,
+            "id": f"{self.seed}-{self.made}",
+            "kind": "ticket",
+            "created_at": (self._begin + timedelta(seconds=self.made * 0.5)).isoformat(),
+            "channel": rng.choice(("email", "chat", "app", "phone")),
+            "text": text,
+            "identifiers": self._identifiers(kind),
+        }
+        if segment:
+            found["segment"] = segment
+        if product:
+            found["product"] = product
+        if self.made % 2:
+            found["score"] = {
+                "value": rng.randrange(11),
+                "min": 0,
+                "max": 10,
+                "kind": "NPS",
+                "question": "recommend",
+            }
+        return found
+
+    def _identifiers(self, kind: str) -> Sequence[dict[str, str]]:
+        rng = self._rng
+        if kind == "new":
+            self.people += 1
+            return [_email(self.people), _account(self.people)]
+        who = rng.randrange(self.people)
+        if kind == "known":
+            return [_email(who), _account(who)]
+        if kind == "new identifier":
+            return [_email(who), {"type": "external", "issuer": "crm", "value": f"C-{self.made}"}]
+        other = {"type": "phone", "value": f"+4930{rng.randrange(self.people):07d}"}
+        return [_email(who), other]
+
+
+def _email(who: int) -> dict[str, str]:
+    return {"type": "email", "value": f"person{who}@firm{who % 997}.example"}
+
+
+def _account(who: int) -> dict[str, str]:
+    return {"type": "account", "issuer": "crm", "value": f"A-{who % 5000}"}

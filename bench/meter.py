@@ -1,0 +1,55 @@
+"""CPU time and memory of an installation by part, as the operating system tells them."""
+
+from dataclasses import dataclass
+
+import psutil
+from voc_cli.fleet import Fleet
+from voc_local.ground import Ground
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """CPU seconds by part, user and system, of everything that has run so far."""
+
+    cpu: dict[str, float]
+
+    def since(self, before: "Reading") -> dict[str, float]:
+        """CPU seconds by part between two readings."""
+        return {part: seconds - before.cpu[part] for part, seconds in self.cpu.items()}
+
+
+class Meter:
+    """Reads the process trees of the services, of Postgres and of Kafka."""
+
+    def __init__(self, ground: Ground, fleet: Fleet) -> None:
+        assert ground.postgres_server is not None
+        assert ground.kafka_server is not None
+        pids = {p.name: p.pid for p in fleet.processes}
+        pids |= {"postgres": ground.postgres_server.pid, "kafka": ground.kafka_server.pid}
+        self._tops = {part: psutil.Process(pid) for part, pid in pids.items()}
+
+    def read(self) -> Reading:
+        """CPU of each part's processes: living ones and those that have ended."""
+        return Reading({part: _cpu(top) for part, top in self._tops.items()})
+
+    def memory(self) -> dict[str, int]:
+        """Resident MB of each part; pages shared between Postgres' processes count in each."""
+        return {
+            part: sum(p.memory_info().rss for p in _tree(top)) // 2**20
+            for part, top in self._tops.items()
+        }
+
+
+def _tree(top: psutil.Process) -> list[psutil.Process]:
+    return [top, *top.children(recursive=True)]
+
+
+def _cpu(top: psutil.Process) -> float:
+    total = 0.0
+    for process in _tree(top):
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue  # its time is in its parent's by now
+        total += times.user + times.system + times.children_user + times.children_system
+    return total
