@@ -106,12 +106,14 @@ async def run(servers: Ground, fleet: Fleet, events: int, warm: int) -> dict[str
     await door.send(list(load.batches(warm, BATCH)))
     await door.until(warm)
     batches = list(load.batches(events, BATCH))
+    inside = await meter.backends()
     before, began, own = meter.read(), time.monotonic(), time.process_time()
     waits = await door.send(batches)
     accepted = time.monotonic() - began
     await door.until(warm + events)
     seconds = time.monotonic() - began
     spent = meter.read().since(before)
+    backends = (await meter.backends()).since(inside)
     await door.http.aclose()
     us = {part: round(s / events * 1e6, 1) for part, s in spent.items()}
     return {
@@ -121,6 +123,9 @@ async def run(servers: Ground, fleet: Fleet, events: int, warm: int) -> dict[str
         "accepted_per_second": round(events / accepted),
         "asked_to_wait": waits,
         "us_per_event": us | {"all": round(sum(us.values()), 1)},
+        "postgres_us_per_event": {
+            name: round(s / events * 1e6, 1) for name, s in backends.items() if s / events > 1e-7
+        },
         "load_us_per_event": round((time.process_time() - own) / events * 1e6, 1),
         "memory_mb": meter.memory(),
     }

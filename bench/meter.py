@@ -1,7 +1,9 @@
 """CPU time and memory of an installation by part, as the operating system tells them."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 
+import asyncpg
 import psutil
 from voc_cli.fleet import Fleet
 from voc_local.ground import Ground
@@ -15,7 +17,7 @@ class Reading:
 
     def since(self, before: "Reading") -> dict[str, float]:
         """CPU seconds by part between two readings."""
-        return {part: seconds - before.cpu[part] for part, seconds in self.cpu.items()}
+        return {part: seconds - before.cpu.get(part, 0.0) for part, seconds in self.cpu.items()}
 
 
 class Meter:
@@ -24,6 +26,7 @@ class Meter:
     def __init__(self, ground: Ground, fleet: Fleet) -> None:
         assert ground.postgres_server is not None
         assert ground.kafka_server is not None
+        self._url = ground.database_url
         pids = {p.name: p.pid for p in fleet.processes}
         pids |= {"postgres": ground.postgres_server.pid, "kafka": ground.kafka_server.pid}
         self._tops = {part: psutil.Process(pid) for part, pid in pids.items()}
@@ -31,6 +34,22 @@ class Meter:
     def read(self) -> Reading:
         """CPU of each part's processes: living ones and those that have ended."""
         return Reading({part: _cpu(top) for part, top in self._tops.items()})
+
+    async def backends(self) -> Reading:
+        """CPU of Postgres' living processes by what they do: a service's role, or a part of the server."""
+        connection = await asyncpg.connect(self._url)
+        try:
+            rows = await connection.fetch(
+                "select pid, coalesce(nullif(application_name, ''), backend_type) as name "
+                "from pg_stat_activity where pid <> pg_backend_pid()"
+            )
+        finally:
+            await connection.close()
+        cpu: dict[str, float] = defaultdict(float)
+        for row in rows:
+            times = psutil.Process(row["pid"]).cpu_times()
+            cpu[row["name"]] += times.user + times.system
+        return Reading(cpu)
 
     def memory(self) -> dict[str, int]:
         """Resident MB of each part; pages shared between Postgres' processes count in each."""

@@ -1,6 +1,7 @@
 """The app of a service: lifespan, limits, problem+json, health, metrics, dead letters."""
 
 import contextlib
+import os
 import re
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -106,7 +107,7 @@ def _health(voc: App) -> APIRouter:
         if there != wanted:
             why = f"schema is at {there}, this code needs {wanted}: run `voc migrate`"
             return JSONResponse({"status": "not ready", "why": why}, 503)
-        return JSONResponse({"status": "ready", "schema": there})
+        return JSONResponse({"status": "ready", "schema": there, "pid": os.getpid()})
 
     @router.get("/metrics")
     async def metrics() -> Response:

@@ -98,10 +98,10 @@ class Transaction:
         """Publish these messages as they are, at least once after the commit."""
         self._outbox += messages
 
-    async def flush(self) -> None:
-        """Write the outbox rows; called once, before the commit."""
+    async def flush(self) -> int:
+        """Write the outbox rows, once, before the commit; returns how many."""
         if not self._outbox:
-            return
+            return 0
         out, self._outbox = self._outbox, []
         await self.run(
             f"insert into {self._schema}.outbox (topic, key, value, headers) select * from unnest("
@@ -111,6 +111,7 @@ class Transaction:
             values=[m.value for m in out],
             headers=[msgspec.msgpack.encode(m.headers) for m in out],
         )
+        return len(out)
 
 
 def _translate(error: SQLAlchemyError) -> Exception:
@@ -144,6 +145,8 @@ class Database:
             connect_args={"server_settings": settings, "timeout": 10},
         )
         self._snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ")
+        self.emitted = asyncio.Event()
+        """Set when a transaction of this process has left outbox rows."""
 
     @contextlib.asynccontextmanager
     async def transaction(
@@ -164,7 +167,9 @@ class Database:
                     )
                 tx = Transaction(connection, self.schema, shard)
                 yield tx
-                await tx.flush()
+                emitted = await tx.flush()
+            if emitted:
+                self.emitted.set()
         except (PoolTimeout, OSError, TimeoutError) as error:
             raise DatabaseAway(f"{type(error).__name__}: {error}") from error
         except SQLAlchemyError as error:
