@@ -47,8 +47,7 @@ class Meter:
             await connection.close()
         cpu: dict[str, float] = defaultdict(float)
         for row in rows:
-            times = psutil.Process(row["pid"]).cpu_times()
-            cpu[row["name"]] += times.user + times.system
+            cpu[row["name"]] += backend_seconds(row["pid"])
         return Reading(cpu)
 
     def memory(self) -> dict[str, int]:
@@ -72,3 +71,9 @@ def _cpu(top: psutil.Process) -> float:
             continue  # its time is in its parent's by now
         total += times.user + times.system + times.children_user + times.children_system
     return total
+
+
+def backend_seconds(pid: int) -> float:
+    """CPU seconds of one process, user and system."""
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system

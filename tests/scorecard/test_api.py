@@ -24,11 +24,11 @@ from voc_common.events import (
     TenantConfigured,
 )
 from voc_common.postgres import Database, DataError
+from voc_common.postgres.arrays import texts, unnest
 from voc_common.versions import attribution, decision, revision
 from voc_scorecard.api import app
 from voc_scorecard.domain.ranges import day_start
 from voc_scorecard.handlers import counting, told
-from voc_scorecard.repository.arrays import texts, unnest
 
 from .company import ZONE, local_day, random_company
 from .test_law import run

@@ -2,10 +2,12 @@
 
 import secrets
 from collections.abc import Collection, Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from msgspec import Struct
 from voc_common.postgres import Transaction
+from voc_common.postgres.arrays import blobs, numbers, texts, unnest
 
 DERIVED = ("record", "key", "holder")
 """Tables that may be emptied and rebuilt by a replay from the archive."""
@@ -74,20 +76,20 @@ class Rules(Struct, frozen=True, gc=False, kw_only=True):
 
 _COLUMNS = ", ".join(Row.__struct_fields__)
 _OF_R = ", ".join(f"r.{c}" for c in Row.__struct_fields__)
-_WANTED = "unnest(cast(:tenants as text[]), cast(:ids as text[])) as wanted(tenant, id)"
-_WANTED_HASHES = (
-    "unnest(cast(:tenants as text[]), cast(:hashes as bytea[])) as wanted(tenant, hash)"
-)
+_ID = {"tenant": "text", "id": "text"}
+_HASH = {"tenant": "text", "hash": "bytea"}
+_WANTED = unnest(_ID, "wanted")
+_WANTED_HASHES = unnest(_HASH, "wanted")
 
 
-def _ids(keys: Iterable[RecordKey]) -> dict[str, list[str]]:
+def _ids(keys: Iterable[RecordKey]) -> dict[str, str]:
     ordered = sorted(set(keys))
-    return {"tenants": [t for t, _ in ordered], "ids": [i for _, i in ordered]}
+    return {"tenant": texts([t for t, _ in ordered]), "id": texts([i for _, i in ordered])}
 
 
-def _hashes(keys: Iterable[HashKey]) -> dict[str, list[Any]]:
+def _hashes(keys: Iterable[HashKey]) -> dict[str, str]:
     ordered = sorted(set(keys))
-    return {"tenants": [t for t, _ in ordered], "hashes": [h for _, h in ordered]}
+    return {"tenant": texts([t for t, _ in ordered]), "hash": blobs([h for _, h in ordered])}
 
 
 def _row(found: Any) -> Row:
@@ -192,7 +194,7 @@ async def claim_keys(tx: Transaction, keys: Iterable[HashKey]) -> None:
     """
     await tx.run(
         "insert into identity.key (tenant, hash) "
-        "select * from unnest(cast(:tenants as text[]), cast(:hashes as bytea[])) on conflict do nothing",
+        f"select * from {unnest(_HASH)} on conflict do nothing",
         **_hashes(keys),
     )
 
@@ -283,13 +285,12 @@ async def save_keys(tx: Transaction, states: dict[HashKey, KeyState]) -> None:
         return
     ordered = sorted(states)
     await tx.run(
-        "update identity.key as k set component = x.component, generic = x.generic from unnest("
-        "cast(:tenants as text[]), cast(:hashes as bytea[]), cast(:components as text[]), "
-        "cast(:generics as bool[])) as x(tenant, hash, component, generic) "
+        "update identity.key as k set component = x.component, generic = x.generic "
+        f"from {unnest(_HASH | {'component': 'text', 'generic': 'bool'})} "
         "where k.tenant = x.tenant and k.hash = x.hash",
         **_hashes(ordered),
-        components=[states[k].component for k in ordered],
-        generics=[states[k].generic for k in ordered],
+        component=texts([states[k].component for k in ordered]),
+        generic=numbers([states[k].generic for k in ordered]),
     )
 
 
@@ -299,7 +300,7 @@ async def save_holders(
     removed: Collection[tuple[str, bytes, str]],
 ) -> None:
     """Write which records hold which values: (tenant, hash, record id)."""
-    unnested = "unnest(cast(:tenants as text[]), cast(:hashes as bytea[]), cast(:ids as text[])) as x(tenant, hash, id)"
+    unnested = unnest(_HASH | _ID)
     if removed:
         await tx.run(
             f"delete from identity.holder as h using {unnested} "
@@ -313,12 +314,12 @@ async def save_holders(
         )
 
 
-def _holders(held: Iterable[tuple[str, bytes, str]]) -> dict[str, list[Any]]:
+def _holders(held: Iterable[tuple[str, bytes, str]]) -> dict[str, str]:
     ordered = sorted(held)
     return {
-        "tenants": [t for t, _, _ in ordered],
-        "hashes": [h for _, h, _ in ordered],
-        "ids": [i for _, _, i in ordered],
+        "tenant": texts([t for t, _, _ in ordered]),
+        "hash": blobs([h for _, h, _ in ordered]),
+        "id": texts([i for _, _, i in ordered]),
     }
 
 
@@ -334,28 +335,23 @@ async def save_rows(tx: Transaction, changed: Sequence[Row], seen: dict[RecordKe
     written = 0
     if new:
         written += await tx.run(
-            f"insert into identity.record ({_COLUMNS}) select * from unnest({_ARRAYS}) on conflict do nothing",
+            f"insert into identity.record ({_COLUMNS}) select * from {unnest(_TYPES)} on conflict do nothing",
             **_values(new),
         )
     if old:
         written += await tx.run(
             f"update identity.record as r set {_ASSIGNED} "
-            f"from unnest({_ARRAYS}, cast(:seen_versions as text[]), cast(:seen_counters as bigint[])) "
-            f"as x({_COLUMNS}, seen_version, seen_counter) "
+            f"from {unnest(_TYPES | {'seen_version': 'text', 'seen_counter': 'bigint'})} "
             "where r.tenant = x.tenant and r.record_id = x.record_id and not r.erased "
             "and r.rev_version = x.seen_version and r.counter = x.seen_counter",
             **_values(old),
-            seen_versions=[seen[r.key].rev_version for r in old],
-            seen_counters=[seen[r.key].counter for r in old],
+            seen_version=texts([seen[r.key].rev_version for r in old]),
+            seen_counter=numbers([seen[r.key].counter for r in old]),
         )
     return written == len(ordered)
 
 
-def _values(rows: Sequence[Row]) -> dict[str, list[Any]]:
-    return {name: [getattr(r, name) for r in rows] for name in Row.__struct_fields__}
-
-
-_TYPES = {
+_TYPES = dict.fromkeys(Row.__struct_fields__, "text") | {
     "occurred_at": "bigint",
     "identifiers": "bytea",
     "atom": "bytea",
@@ -363,7 +359,15 @@ _TYPES = {
     "decided_at": "bigint",
     "erased": "bool",
 }
-_ARRAYS = ", ".join(f"cast(:{c} as {_TYPES.get(c, 'text')}[])" for c in Row.__struct_fields__)
+_LITERALS = {"text": texts, "bytea": blobs, "bigint": numbers, "bool": numbers}
+
+
+def _values(rows: Sequence[Row]) -> dict[str, str]:
+    return {
+        name: _LITERALS[kind](list(map(attrgetter(name), rows))) for name, kind in _TYPES.items()
+    }
+
+
 _ASSIGNED = ", ".join(f"{c} = x.{c}" for c in Row.__struct_fields__[2:])
 
 

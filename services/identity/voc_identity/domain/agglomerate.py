@@ -2,7 +2,7 @@
 
 Clusters join only if nothing between *any* two of their records objects (complete linkage): two ids of
 one issuer, names that cannot be one person's, a cut. So an objection once true stays true, and one sweep
-over the values in canonical order meets every pair that may join. The sweeps run from the strongest
+over the values in order of ids meets every pair that may join. The sweeps run from the strongest
 evidence to the weakest, and what knows less never chooses between two that are known to be different:
 
 1. what people joined; then records that say exactly the same
@@ -32,7 +32,7 @@ Rank = Callable[[int], int]
 def agglomerate(
     records: Sequence[Record], verdict: Verdict, rules: Rules, generic: AbstractSet[bytes]
 ) -> list[list[int]]:
-    """The persons among `records` (one component, in canonical order) as ascending positions."""
+    """The persons among `records` (one component, in order of ids) as ascending positions."""
     clusters = Clusters(records, verdict, rules, generic)
     _join_identical(clusters, records, verdict, generic)
     hard, soft = _values(records, generic)
@@ -87,7 +87,7 @@ def _roots(
     out: AbstractSet[int] = frozenset(),
     levels: Container[int] = range(4),
 ) -> list[int]:
-    """The clusters of these holders but for those `out`, in canonical order."""
+    """The clusters of these holders but for those `out`, in order of ids."""
     roots = clusters.roots(i for i in holders if i not in out)
     return [root for root in roots if clusters.levels[root] in levels]
 

@@ -11,6 +11,7 @@ clusters under the same objections (`Clusters.may_join`); its blocking keys only
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import pairwise
+from operator import attrgetter
 
 from voc_identity.domain.agglomerate import agglomerate
 from voc_identity.domain.components import connected, generic_values
@@ -26,7 +27,7 @@ from voc_identity.domain.records import (
     Record,
     Rules,
     account_of,
-    canonical,
+    by_id,
 )
 
 _FEW_NAMES = 12
@@ -48,7 +49,7 @@ def cluster(
 
     Raises ValueError if a record id comes twice.
     """
-    ordered = sorted(records, key=_place)
+    ordered = sorted(records, key=by_id)
     if any(a.record_id == b.record_id for a, b in pairwise(ordered)):
         raise ValueError("a record id comes twice")
     edges = tuple(edges)
@@ -62,17 +63,13 @@ def cluster(
         members = [ordered[i] for i in part] if len(parts) > 1 else ordered
         persons += _persons(members, tied.get(number, ()), rules, known)
     if len(persons) > 1:
-        persons.sort(key=lambda person: canonical(person.person_id))
+        persons.sort(key=attrgetter("person_id"))
     used = (
         frozenset(k.hash for r in ordered for k in r.keys if k.hash in known)
         if known
         else frozenset[bytes]()
     )
     return Partition(tuple(persons), used)
-
-
-def _place(record: Record) -> tuple[str, str]:
-    return record.record_id[-22:], record.record_id
 
 
 def _edges_by_part(
@@ -95,7 +92,7 @@ def _edges_by_part(
 def _persons(
     records: list[Record], edges: Sequence[Edge], rules: Rules, generic: AbstractSet[bytes]
 ) -> list[Person]:
-    """The persons of one component; `records` in canonical order."""
+    """The persons of one component; `records` by id."""
     component = records[0].record_id
     if not any(isinstance(edge, Cut) for edge in edges) and _agree(records, rules, generic):
         return [_person(records, component, generic)]

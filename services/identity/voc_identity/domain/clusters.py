@@ -126,7 +126,7 @@ class Clusters:
                 self.sworn[root] = (names,)
 
     def roots(self, holders: Iterable[int]) -> list[int]:
-        """The clusters of these records, in canonical order."""
+        """The clusters of these records, by record id."""
         return sorted({self.find(i) for i in holders})
 
     def profile(self, root: int) -> tuple[object, ...]:

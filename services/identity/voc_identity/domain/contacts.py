@@ -37,6 +37,7 @@ _SERVICE_NUMBERS = frozenset(
         PhoneNumberType.VOICEMAIL,
     )
 )
+_EXAMPLES = re.compile(rf"\.(?:{'|'.join(map(re.escape, sorted(EXAMPLE_DOMAINS)))})\Z")
 _COUNTING = "01234567890123456789 98765432109876543210"
 
 
@@ -65,7 +66,7 @@ def _refused(value: str, reason: str) -> Contact:
 
 def _hidden(text: str) -> bool:
     """Characters that nobody types: controls and lone surrogates (zero-width ones are copied along)."""
-    return any(unicodedata.category(c) in ("Cc", "Cs") for c in text)
+    return not text.isprintable() and any(unicodedata.category(c) in ("Cc", "Cs") for c in text)
 
 
 def _tidy(text: str) -> str:
@@ -125,7 +126,7 @@ def _judged(local: str, domain: str, shown: str) -> Contact:
 def _nobody(local: str, domain: str) -> str:
     if domain in EXAMPLE_DOMAINS or domain.rpartition(".")[2] in SPECIAL_TOPS:
         return "example"
-    if any(domain.endswith("." + known) for known in EXAMPLE_DOMAINS):
+    if _EXAMPLES.search(domain):
         return "example"
     if domain in PUBLIC_INBOXES:
         return "public inbox"

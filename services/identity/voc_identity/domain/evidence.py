@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from voc_identity.domain.records import Edge, Key, KeyKind, Must, Partition, Record, canonical
+from voc_identity.domain.records import Edge, Key, KeyKind, Must, Partition, Record, by_id
 
 
 class Link(Struct, frozen=True, gc=False):
@@ -32,7 +32,7 @@ class Relation(Struct, frozen=True, gc=False):
 
 
 class Evidence(Struct, frozen=True, gc=False):
-    """All links and relations of a partition, in canonical order."""
+    """All links and relations of a partition, by person."""
 
     links: tuple[Link, ...]
     relations: tuple[Relation, ...]
@@ -48,19 +48,19 @@ def evidence(
     person_of = {record: person.person_id for record, person in partition.person_of().items()}
     keys: dict[bytes, Key] = {}
     holders: dict[bytes, dict[str, list[str]]] = {}
-    for record in sorted(records, key=lambda record: canonical(record.record_id)):
+    for record in sorted(records, key=by_id):
         for key in record.keys:
             if key.hash not in partition.generic:
                 keys.setdefault(key.hash, key)
                 by_person = holders.setdefault(key.hash, {})
                 by_person.setdefault(person_of[record.record_id], []).append(record.record_id)
     links = [*_links(keys, holders), *_manual_links(person_of, edges)]
-    links.sort(key=lambda x: (canonical(x.person_id), x.kind, x.issuer, x.shown, x.records, x.seq))
+    links.sort(key=lambda x: (x.person_id, x.kind, x.issuer, x.shown, x.records, x.seq))
     relations = tuple(
         Relation(
             "conflict" if keys[value].hard else "household",
             keys[value],
-            tuple(sorted(by_person, key=canonical)),
+            tuple(sorted(by_person)),
         )
         for value, by_person in sorted(holders.items())
         if len(by_person) > 1
@@ -81,5 +81,5 @@ def _manual_links(person_of: dict[str, str], edges: Iterable[Edge]) -> Iterable[
         if isinstance(edge, Must) and edge.a in person_of:
             person = person_of[edge.a]
             if person == person_of.get(edge.b):
-                pair = tuple(sorted((edge.a, edge.b), key=canonical))
+                pair = tuple(sorted((edge.a, edge.b)))
                 yield Link(person, "manual", pair, seq=edge.seq)

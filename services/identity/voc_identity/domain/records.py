@@ -1,6 +1,7 @@
 """What clustering reads and what it returns."""
 
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Literal
 
 from msgspec import Struct
@@ -84,7 +85,10 @@ RULES = Rules()
 
 
 class Person(Struct, frozen=True, gc=False):
-    """A set of records, in canonical order. `person_id` is the first of them.
+    """A set of records by id, which is by time. `person_id` is the first of them.
+
+    Named by the earliest, a person keeps its name while records come in the order of their making; a name
+    by hash would change with the n-th record in one of n cases, and tell of n - 1 records each time.
 
     `component` names the records that were looked at together: it is the first record of those.
     `account` may be empty. A person who is not `identifiable` is one record without a usable key:
@@ -99,7 +103,7 @@ class Person(Struct, frozen=True, gc=False):
 
 
 class Partition(Struct, frozen=True, gc=False):
-    """Every record in exactly one person, persons in canonical order; `generic` are hashes that linked nothing."""
+    """Every record in exactly one person, persons by id; `generic` are hashes that linked nothing."""
 
     persons: tuple[Person, ...]
     generic: frozenset[bytes] = frozenset()
@@ -109,13 +113,8 @@ class Partition(Struct, frozen=True, gc=False):
         return {record: person for person in self.persons for record in person.members}
 
 
-def canonical(record_id: str) -> tuple[str, str]:
-    """Sort key of records: the hash part of the id (last 22 hex characters), then all of it.
-
-    The hash part says nothing of time: history that arrives newest first would rename a person with
-    every record if the oldest one named it.
-    """
-    return record_id[-22:], record_id
+by_id = attrgetter("record_id")
+"""Sort key of records."""
 
 
 def account_of(records: Iterable[Record]) -> str:

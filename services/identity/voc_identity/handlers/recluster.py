@@ -20,7 +20,7 @@ from voc_common.postgres.database import Retry
 from voc_identity import repository
 from voc_identity.domain.cluster import cluster
 from voc_identity.domain.components import generic_values
-from voc_identity.domain.records import Cut, Edge, Must, Record, Rules, canonical
+from voc_identity.domain.records import Cut, Edge, Must, Record, Rules
 from voc_identity.repository import EdgeRow, HashKey, KeyState, RecordKey, Row
 
 _ATTEMPTS = 12
@@ -336,7 +336,7 @@ def edge_of(row: EdgeRow, there: Container[str]) -> Edge:
     so that erasing one of them does not undo it.
     """
     if row.kind == "must":
-        sides = (sorted(row.left_records, key=canonical), sorted(row.right_records, key=canonical))
+        sides = (sorted(row.left_records), sorted(row.right_records))
         a, b = (next((r for r in side if r in there), side[0]) for side in sides)
         return Must(row.edge, a, b)
     return Cut(row.edge, frozenset(row.left_records), frozenset(row.right_records))

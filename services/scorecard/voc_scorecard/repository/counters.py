@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from voc_common.postgres import Transaction
+from voc_common.postgres.arrays import numbers, texts, unnest
 
 from voc_scorecard.domain.contributions import Moved
-from voc_scorecard.repository.arrays import numbers, texts, unnest
 
 _AT = {"grain": "smallint", "bucket": "int"}
 _SCORE = ("n", "promoters", "detractors")

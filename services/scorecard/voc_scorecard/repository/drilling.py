@@ -7,9 +7,9 @@ import msgspec
 from msgspec import Struct
 from voc_common.events import Score
 from voc_common.postgres import Transaction
+from voc_common.postgres.arrays import texts
 
 from voc_scorecard.domain.dimensions import parts
-from voc_scorecard.repository.arrays import texts
 
 _score = msgspec.json.Decoder(Score).decode
 _causes = msgspec.json.Decoder(list[tuple[str, float]]).decode

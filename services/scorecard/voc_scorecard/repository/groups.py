@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 from voc_common.postgres import Transaction
+from voc_common.postgres.arrays import numbers, texts, unnest
 
 from voc_scorecard.domain.facts import Fact
 from voc_scorecard.domain.persons import Needs
-from voc_scorecard.repository.arrays import numbers, texts, unnest
 from voc_scorecard.repository.records import columns, read_fact
 
 PersonKey = tuple[str, str]

@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 from voc_common.postgres import Transaction
+from voc_common.postgres.arrays import numbers, texts, unnest
 
 from voc_scorecard.domain.facts import Fact
-from voc_scorecard.repository.arrays import numbers, texts, unnest
 from voc_scorecard.repository.records import Change, columns, read_fact
 
 _RECORD = {"tenant": "text", "record_id": "text"}

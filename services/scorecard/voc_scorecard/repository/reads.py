@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from voc_common.postgres import Transaction
+from voc_common.postgres.arrays import numbers, texts, unnest
 
 from voc_scorecard.domain.chains import WINDOWS
 from voc_scorecard.domain.contributions import Moved
 from voc_scorecard.domain.ranges import Span
-from voc_scorecard.repository.arrays import numbers, texts, unnest
 from voc_scorecard.repository.counters import COUNTS
 
 Wanted = Mapping[str, Sequence[Span]]

@@ -7,9 +7,9 @@ import msgspec
 from msgspec import Struct
 from voc_common.events import NONE, Attribution, Decision, Revision, Score
 from voc_common.postgres import Transaction
+from voc_common.postgres.arrays import numbers, texts, unnest
 
 from voc_scorecard.domain.facts import Fact, fact
-from voc_scorecard.repository.arrays import numbers, texts, unnest
 
 _encode = msgspec.json.Encoder().encode
 _score = msgspec.json.Decoder(Score).decode

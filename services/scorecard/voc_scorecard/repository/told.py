@@ -6,8 +6,7 @@ from typing import Any
 import msgspec
 from voc_common.events import ItemChanged, TaxonomyPublished, TenantConfigured, Tick
 from voc_common.postgres import Transaction
-
-from voc_scorecard.repository.arrays import numbers, texts, unnest
+from voc_common.postgres.arrays import numbers, texts, unnest
 
 _encode = msgspec.json.Encoder().encode
 

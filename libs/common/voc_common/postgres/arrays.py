@@ -41,3 +41,11 @@ def _quoted(value: str | None) -> str:
 def numbers(values: Iterable[float | None]) -> str:
     """Numbers or truth values as an array literal."""
     return "{" + ",".join(map(str, values)).replace("None", "NULL") + "}"
+
+
+def blobs(values: Sequence[bytes]) -> str:
+    """Byte strings as an array literal."""
+    if not values:
+        return "{}"
+    joined = '","\\\\x'.join(map(bytes.hex, values))
+    return f'{{"\\\\x{joined}"}}'

@@ -1,0 +1,135 @@
+"""Identity alone: the mixed load on a million people, batches straight into its handler, with its Postgres.
+
+    python bench/identity_load.py --people 1000000 --events 100000 [--report FILE]
+
+80 % of the records are of a known person, 12 % of a new one, 6 % bring a new identifier, 2 % join two persons.
+Reading the identifiers is included; the bus is not.
+"""
+
+import argparse
+import asyncio
+import cProfile
+import pstats
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from voc_common import versions
+from voc_common.events import FeedbackReceived, Identifier, Revision
+from voc_common.fold import fold
+from voc_common.postgres import Database
+from voc_common.postgres.migrations import migrate
+from voc_identity.handlers import records
+from voc_identity.settings import IdentitySettings
+from voc_local.postgres import Postgres
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from load import Load
+from meter import backend_seconds
+
+TENANT = "bench"
+BATCH = 1000
+
+
+def events(load: Load, count: int, *, seeding: bool = False) -> Iterator[list[FeedbackReceived]]:
+    """Batches as the stage would give them: decoded, folded."""
+    at = 1_760_000_000_000_000
+    for begin in range(0, count, BATCH):
+        batch: list[FeedbackReceived] = []
+        for number in range(begin, min(begin + BATCH, count)):
+            said = load.seed_identifiers(number) if seeding else load.identifiers()
+            load.made += 1
+            moment = at + load.made * 1_000_000
+            revision = Revision(
+                versions.revision(0, moment, str(load.made).encode()),
+                moment, moment, moment, 20371, "bench", "ticket",
+            )  # fmt: skip
+            batch.append(
+                FeedbackReceived(
+                    tenant=TENANT,
+                    record_id=versions.record_id(b"k" * 32, moment, "s", "t", str(load.made)),
+                    revision=revision,
+                    identifiers=tuple(Identifier(**i) for i in said),
+                    body=msgspec.Raw(b"{}"),
+                )
+            )
+        yield fold(batch)
+
+
+async def tell(database: Database, settings: IdentitySettings, batches: list[Any]) -> list[float]:
+    """Handle all; returns the seconds of each batch."""
+    seconds: list[float] = []
+    for batch in batches:
+        began = time.perf_counter()
+        await database.retried(lambda tx, b=batch: records.feedback_received(tx, b, settings))
+        seconds.append(time.perf_counter() - began)
+    return seconds
+
+
+async def run(url: str, people: int, count: int, profile: bool) -> dict[str, Any]:
+    await migrate(url, "identity")
+    settings = IdentitySettings(database_url=url, kafka_bootstrap_servers="")
+    database = Database(url, "identity", "worker", pool=1)
+    load = Load(seed=3, people=people, texts=[("", "", "")])
+    began = time.perf_counter()
+    for batch in events(load, people, seeding=True):
+        await tell(database, settings, [batch])
+    seeded = time.perf_counter() - began
+    async with database.transaction() as tx:
+        pid = (await tx.row("select pg_backend_pid() as pid")).pid  # type: ignore[union-attr]
+    batches = list(events(load, count))
+    profiler = cProfile.Profile() if profile else None
+    began, own, theirs = time.perf_counter(), time.process_time(), backend_seconds(pid)
+    if profiler:
+        profiler.enable()
+    each = sorted(await tell(database, settings, batches))
+    if profiler:
+        profiler.disable()
+    elapsed = time.perf_counter() - began
+    report = {
+        "people": people,
+        "seeded_per_second": round(people / seeded),
+        "events": count,
+        "events_per_second": round(count / elapsed),
+        "python_us_per_event": round((time.process_time() - own) / count * 1e6, 1),
+        "postgres_us_per_event": round((backend_seconds(pid) - theirs) / count * 1e6, 1),
+        "batch_ms": {
+            "p50": round(each[len(each) // 2] * 1e3, 1),
+            "p99": round(each[int(len(each) * 0.99)] * 1e3, 1),
+        },
+    }
+    await database.close()
+    if profiler:
+        pstats.Stats(profiler).sort_stats("tottime").print_stats(45)
+    return report
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--people", type=int, default=1_000_000)
+    parser.add_argument("--events", type=int, default=100_000)
+    parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--report", type=Path)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="voc-bench-") as folder:
+        Path(folder).chmod(0o711)
+        server = Postgres(Path(folder) / "postgres")
+        server.start()
+        try:
+            report = asyncio.run(run(server.url(), asked.people, asked.events, asked.profile))
+        finally:
+            server.stop()
+    print(msgspec.json.format(msgspec.json.encode(report)).decode())
+    if asked.report:
+        asked.report.write_bytes(msgspec.json.encode(report))
+
+
+if __name__ == "__main__":
+    main()
