@@ -16,9 +16,9 @@ from voc_common.events import (
 )
 from voc_common.fold import fold
 from voc_common.postgres import Database
+from voc_common.postgres.arrays import unnest
 from voc_scorecard.handlers import counting, reading, told
 from voc_scorecard.repository import groups, records
-from voc_scorecard.repository.arrays import unnest
 
 from . import company
 from .company import Company, of_tenant, random_company

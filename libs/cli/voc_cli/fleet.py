@@ -172,7 +172,8 @@ class Process:
             return f"ended with {self.exit_code}" if self.starts else "not started"
         status, body = self.get("/readyz")
         if status == 200:
-            return ""
+            # Another installation that started in the same moment may have taken the port first.
+            return "" if body.get("pid") == self.pid else f"port {self.port} was taken by another"
         return str(body["why"]) if status == 503 else "starting"
 
     def tail(self, lines: int = 8) -> str:
