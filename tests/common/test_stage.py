@@ -6,8 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 from voc_common import wire
+from voc_common.bus import Message
 from voc_common.events import Tick
 from voc_common.postgres import Database
+from voc_common.postgres.dead_letters import bury, dead_letter, expire
 from voc_common.stage import Outage
 from voc_identity.settings import IdentitySettings
 
@@ -118,3 +120,19 @@ async def test_a_stage_that_refuses_everything_stops(
         await line.producer.publish(map(wire.encode, broken))
         with pytest.raises(Outage):
             await asyncio.wait_for(asyncio.shield(task), 60)
+
+
+async def test_dead_letters_are_gone_before_an_erasure_must_be_done(database: Database) -> None:
+    old, new = (
+        dead_letter(Message("voc.feedback", 0, n, b"k", f"{n}".encode(), ()), "late", "broken")
+        for n in (1, 2)
+    )
+    async with database.transaction() as tx:
+        await bury(tx, "identity", [old, new])
+        await tx.run(
+            "update identity.dead_letter set created_at = now() - interval '26 days' where id = :id",
+            id=old.id,
+        )
+        await expire(tx, "identity", 25.0)
+        left = await tx.rows("select id from identity.dead_letter where tenant = 'late'")
+    assert [r.id for r in left] == [new.id]

@@ -18,6 +18,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """What every service needs. A field `x_y` is read from `VOC_X_Y`, else from `X_Y`.
 
     `namespace` prefixes topics, consumer groups and roles, so that installations can share servers.
+    `dead_letter_days` must be less than the time within which an erasure has to be done: dead letters are
+    bytes that could not be read, so an erasure cannot find its records among them.
     """
 
     database_url: str
@@ -34,6 +36,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     drain_seconds: float = 25.0
     stuck_seconds: float = 60.0
     poison_share: float = 0.5
+    dead_letter_days: float = 25.0
     auth_issuers: str = ""
     auth_audience: str = "voc"
     auth_role_claim: str = "roles"

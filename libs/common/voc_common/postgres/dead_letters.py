@@ -88,6 +88,14 @@ async def replay(tx: Transaction, schema: str, tenant: str, ids: Sequence[str]) 
     return len(rows)
 
 
+async def expire(tx: Transaction, schema: str, days: float) -> int:
+    """Delete dead letters older than so many days; returns how many. They may hold personal data."""
+    return await tx.run(
+        f"delete from {schema}.dead_letter where created_at < now() - make_interval(secs => :seconds)",
+        seconds=days * 86_400,
+    )
+
+
 def _again(row: Any) -> Outgoing:
     headers: list[Header] = _headers(row.headers)
     return Outgoing(row.topic, row.key, row.value, headers)
