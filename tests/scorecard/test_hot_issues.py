@@ -209,3 +209,14 @@ async def test_nothing_is_judged_while_a_history_load_is_open(database: Database
     await database.retried(lambda tx: told.ticked(tx, [closing]))
     await judge(database)
     assert [i.cause for i in await issues(database, tenant)] == ["late"]
+
+
+async def test_a_tenant_whose_first_record_is_of_the_open_bucket_waits(database: Database) -> None:
+    tenant, now = "newcomer", START + (DAYS + 1) * DAY
+    await count(database, [event(tenant, 0, now, "late", "p")])
+    await tick(database, now)
+    await judge(database)
+    # The next stretch holds the record, and nothing to tell of.
+    await tick(database, now + HOUR)
+    assert await judge(database) >= 1
+    assert await issues(database, tenant) == []

@@ -77,6 +77,8 @@ async def closed(tx: Transaction, partitions: int) -> Judgement | None:
     if watched.dirty_from is not None:
         begin = min(begin, watched.dirty_from)
     first = await hot_issues.first_pulse(tx, watched.tenant, begin - HISTORY_BUCKETS)
+    if first is not None and first >= until:
+        first = None  # all there is lies in a bucket that is still open
     # Nobody for so long that nothing is expected: go on where the next one is.
     begin = until if first is None else min(max(begin, first), until)
     until = min(until, begin + STRIDE_BUCKETS)
