@@ -15,6 +15,7 @@ from voc_common.events import Cause, Decision
 
 from voc_taxonomy.domain import tone
 from voc_taxonomy.domain.calibration import families
+from voc_taxonomy.domain.features import Floats
 from voc_taxonomy.domain.language import language
 from voc_taxonomy.domain.model import UNKNOWN, Model
 from voc_taxonomy.domain.scorer import Scorer, Scores
@@ -69,7 +70,7 @@ class _Tree:
         self.names = names
         # A class whose node is gone must not be said any more: it counts as unknown.
         self.sayable = np.array([c != UNKNOWN and c in taxonomy.by_id for c in names])
-        self.families: Mapping[str, list[int]] = families(taxonomy, names)
+        self.families = families(taxonomy, names)
         self.kind: Mapping[str, Kind] = {n.id: n.kind for n in taxonomy.nodes}
         self.stage = {n.id: taxonomy.stage_of(n.id) for n in taxonomy.nodes}
 
@@ -82,14 +83,15 @@ class Judge:
         self.taxonomy = taxonomy
         self._tree = _Tree(scorer.model, taxonomy)
 
-    def decide(self, texts: Sequence[str]) -> list[Verdict]:
+    def decide(self, texts: Sequence[str], *, explain: bool = True) -> list[Verdict]:
         """A verdict for each text, in order: nothing but model, taxonomy and the text itself matters.
 
         Computes without pause, some 50 us a short text: a service lets a thread do it for long batches.
+        Without `explain` the verdicts name no words.
         """
         verdicts = [Verdict()] * len(texts)
         for scores in self.scorer.score(texts):
-            _decide(self.scorer.model, self._tree, scores, texts, verdicts)
+            _decide(self.scorer.model, self._tree, scores, texts, verdicts, explain)
         return verdicts
 
 
@@ -99,7 +101,12 @@ def decide(scorer: Scorer, taxonomy: Taxonomy, texts: Sequence[str]) -> list[Ver
 
 
 def _decide(
-    model: Model, tree: _Tree, scores: Scores, texts: Sequence[str], verdicts: list[Verdict]
+    model: Model,
+    tree: _Tree,
+    scores: Scores,
+    texts: Sequence[str],
+    verdicts: list[Verdict],
+    explain: bool,
 ) -> None:
     limits = model.card.thresholds
     extra = _sentence_causes(model, tree, scores)
@@ -108,6 +115,7 @@ def _decide(
     orders: list[list[int]] = best.tolist()
     tops: list[list[float]] = np.take_along_axis(scores.p, best, axis=1).tolist()
     pulled = first.copy()
+    parents = _parents(tree, scores.p, limits.parent)
     said: list[tuple[tuple[Cause, ...], tuple[Cause, ...], str]] = []
     for row, (at, order, values) in enumerate(zip(scores.texts, orders, tops, strict=True)):
         likely = tuple(
@@ -119,12 +127,12 @@ def _decide(
         causes: tuple[Cause, ...] = ()
         if not code or not model.card.languages or code in model.card.languages:
             causes = _causes(likely, extra.get(row, {}), limits.leaf)
-            if not causes and tree.families:
-                causes = _parent(tree, scores.p[row].tolist(), limits.parent)
+            if not causes:
+                causes = parents[row]
         if causes:
             pulled[row] = _class_of(tree, causes[0].id, order)
         said.append((causes, likely, code))
-    words = _words(scores, pulled)
+    words = _words(scores, pulled) if explain else [()] * len(said)
     for row, (causes, likely, code) in enumerate(said):
         kind = tree.kind[causes[0].id] if causes else None
         verdicts[scores.texts[row]] = Verdict(
@@ -164,13 +172,15 @@ def _causes(likely: tuple[Cause, ...], extra: dict[str, float], leaf: float) -> 
     return tuple(Cause(c, round(p, 4)) for c, p in order)
 
 
-def _parent(tree: _Tree, p: list[float], parent: float) -> tuple[Cause, ...]:
-    """The deepest family whose leaves sum to the threshold; of several equally deep the likeliest."""
-    for name, members in tree.families.items():
-        total = sum(p[i] for i in members)
-        if total >= parent and name in tree.kind:
-            return (Cause(name, round(min(total, 1.0), 4)),)
-    return ()
+def _parents(tree: _Tree, p: Floats, parent: float) -> list[tuple[Cause, ...]]:
+    """For each text the first family (the deepest come first) whose leaves sum to the threshold."""
+    found: list[tuple[Cause, ...]] = [()] * len(p)
+    for name, members in reversed(tree.families.items()):
+        if name in tree.kind:
+            totals = p[:, members].sum(axis=1, dtype=np.float64)
+            for row in np.flatnonzero(totals >= parent).tolist():
+                found[row] = (Cause(name, round(min(float(totals[row]), 1.0), 4)),)
+    return found
 
 
 def _class_of(tree: _Tree, cause: str, order: list[int]) -> int:

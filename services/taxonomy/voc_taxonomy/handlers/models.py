@@ -9,7 +9,7 @@ from voc_common.events import Decision
 from voc_common.postgres import Transaction
 
 from voc_taxonomy import models as files
-from voc_taxonomy.domain.decisions import Verdict, decide
+from voc_taxonomy.domain.decisions import Judge, Verdict, decide
 from voc_taxonomy.domain.model import unpack
 from voc_taxonomy.domain.scorer import Scorer
 from voc_taxonomy.domain.tree import Taxonomy
@@ -34,8 +34,9 @@ class Ready(Struct, frozen=True):
 
     def decide(self, texts: Sequence[str]) -> list[Decision]:
         """Decisions, still without version and time."""
-        model = self.scorer.model.id
-        return [v.decision(model, self.taxonomy.version) for v in self.verdicts(texts)]
+        model, version = self.scorer.model.id, self.taxonomy.version
+        verdicts = Judge(self.scorer, self.taxonomy).decide(texts, explain=False)
+        return [v.decision(model, version) for v in verdicts]
 
 
 class Models:
