@@ -33,7 +33,7 @@ class Meter:
 
     def read(self) -> Reading:
         """CPU of each part's processes: living ones and those that have ended."""
-        return Reading({part: _cpu(top) for part, top in self._tops.items()})
+        return Reading({part: tree_seconds(top) for part, top in self._tops.items()})
 
     async def backends(self) -> Reading:
         """CPU of Postgres' living processes by what they do: a service's role, or a part of the server."""
@@ -62,7 +62,8 @@ def _tree(top: psutil.Process) -> list[psutil.Process]:
     return [top, *top.children(recursive=True)]
 
 
-def _cpu(top: psutil.Process) -> float:
+def tree_seconds(top: psutil.Process) -> float:
+    """CPU seconds of a process, its living descendants, and those that have ended."""
     total = 0.0
     for process in _tree(top):
         try:
