@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from voc_common import wire
+from voc_common import bus, wire
 from voc_common.bus import Message
 from voc_common.events import Tick
 from voc_common.postgres import Database
@@ -105,6 +105,35 @@ async def test_what_is_read_again_is_projected_again(
                 if mine:
                     break
     assert len({m.value for m in mine}) == 1
+
+
+async def test_what_was_read_around_a_rebalance_is_not_skipped(
+    line: Any, database: Database, settings: IdentitySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read that began under the former assignment can bring records of the new one."""
+    read, moved = bus.Consumer.poll, False
+
+    async def poll(self: bus.Consumer, limit: int, linger_ms: int) -> list[bus.Message]:
+        nonlocal moved
+        found = await read(self, limit, linger_ms)
+        if found and not moved:
+            self.generation += 1
+            moved = True
+        return found
+
+    monkeypatch.setattr(bus.Consumer, "poll", poll)
+    async with line.running(database, settings):
+        await line.producer.publish(wire.encode(line.feedback("moved", n)) for n in range(30))
+        async with asyncio.timeout(20):
+            while True:
+                async with database.transaction() as tx:
+                    rows = await tx.rows(
+                        "select record_id from identity.record where tenant = 'moved'"
+                    )
+                if len(rows) == 30:
+                    break
+                await asyncio.sleep(0.05)
+    assert moved
 
 
 async def test_a_stage_that_refuses_everything_stops(

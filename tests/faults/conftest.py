@@ -47,6 +47,17 @@ async def half(own: Own) -> AsyncIterator[System]:
         await asyncio.shield(system.stop())
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def whole(own: Own) -> AsyncIterator[System]:
+    """All that counts, two workers of each."""
+    system = System(own.postgres.url(), own.kafka.bootstrap, own.folder)
+    try:
+        await system.start(workers=2, only=["ingest", "identity", "taxonomy", "scorecard"])
+        yield system
+    finally:
+        await asyncio.shield(system.stop())
+
+
 @pytest.fixture
 def tell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
     """Show a measured figure, also when the test passes."""

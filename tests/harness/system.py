@@ -11,7 +11,7 @@ import asyncpg
 import httpx
 from voc_cli import services
 from voc_cli.deployment import topics as wanted_topics
-from voc_cli.fleet import Fleet
+from voc_cli.fleet import Fleet, Process
 from voc_common import bus
 from voc_common.auth import SCOPES, make_keys, mint
 from voc_common.postgres.migrations import migrate
@@ -111,27 +111,36 @@ class System:
         finally:
             await connection.close()
 
-    async def waiting(self) -> dict[str, int]:
+    async def waiting(self, only: Collection[str] = SERVICES) -> dict[str, int]:
         """All that is still on its way: unpublished requests, outbox rows, messages not yet committed."""
-        found: dict[str, int] = {}
-        for service in self.services:
-            [row] = await self.rows(f"select count(*) as n from {service}.outbox")
-            found[f"{service} outbox"] = row["n"]
-            found[f"{service} lag"] = await bus.group_lag(
-                self.kafka, self.namespace, service, services.topics(service)
-            )
-        [row] = await self.rows("select count(*) as n from ingest.pending")
-        found["ingest pending"] = row["n"]
+        among = [s for s in self.services if s in only]
+        counts = [f"select '{s} outbox' as what, count(*) as n from {s}.outbox" for s in among]
+        counts.append("select 'ingest pending', count(*) from ingest.pending")
+        lags = [bus.group_lag(self.kafka, self.namespace, s, services.topics(s)) for s in among]
+        found = {f"{s} lag": lag for s, lag in zip(among, await asyncio.gather(*lags), strict=True)}
+        found |= {row["what"]: row["n"] for row in await self.rows(" union all ".join(counts))}
         return {name: count for name, count in found.items() if count}
 
-    async def settled(self, seconds: float = 120) -> None:
+    async def alone(self, process: Process, seconds: float = 60) -> None:
+        """Wait until a worker holds all partitions of its service: the sessions of all others are over."""
+        topics = services.topics(process.service)
+        counts = await bus.partition_counts(self.kafka, self.namespace)
+        async with asyncio.timeout(seconds):
+            while True:
+                self.fleet.tend()
+                _, page = await asyncio.to_thread(process.get, "/readyz")
+                if isinstance(page, dict) and page["partitions"] == sum(counts[t] for t in topics):
+                    return
+                await asyncio.sleep(0.1)
+
+    async def settled(self, seconds: float = 120, *, only: Collection[str] = SERVICES) -> None:
         """Wait until nothing is on its way any more, twice in a row: an outbox may fill a topic again."""
         deadline = time.monotonic() + seconds
         quiet = 0
         while quiet < 2:
             self.fleet.tend()
             try:
-                waiting = await self.waiting()
+                waiting = await self.waiting(only)
             except bus.BusError as error:
                 waiting = {str(error): 1}  # the coordinator of a new group is being made
             quiet = 0 if waiting else quiet + 1

@@ -34,16 +34,17 @@ def _stamp(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
-def draw(seed: int, size: int, now: datetime | None = None) -> World:
-    """`size` pieces of feedback of size/6 people over eight weeks, a tenth of them edited later."""
+def draw(seed: int, size: int, prefix: str = "", now: datetime | None = None) -> World:
+    """`size` pieces of feedback of size/6 people over eight weeks, a fifth of them edited later."""
     rng = random.Random(seed)
     now = (now or datetime.now(UTC)).replace(microsecond=0)
     world = World([])
+    edited = set(rng.sample(range(size), size // 5))
     for number in range(size):
-        item = _item(rng, number, max(size // 6, 6), now)
+        item = _item(rng, f"{prefix}{number}", max(size // 6, 6), now)
         world.items.append(item)
-        if rng.random() < 0.1:
-            other = _item(rng, number, max(size // 6, 6), now)
+        if number in edited:
+            other = _item(rng, f"{prefix}{number}", max(size // 6, 6), now)
             moment = datetime.fromisoformat(item["created_at"]) + timedelta(hours=1)
             stamp = {"updated_at": _stamp(moment)} if rng.random() < 0.5 else {}
             changed = {
@@ -56,7 +57,7 @@ def draw(seed: int, size: int, now: datetime | None = None) -> World:
     return world
 
 
-def _item(rng: random.Random, number: int, people: int, now: datetime) -> dict[str, Any]:
+def _item(rng: random.Random, ident: str, people: int, now: datetime) -> dict[str, Any]:
     who = rng.randrange(people)
     given, surname = GIVEN[who % len(GIVEN)], SURNAMES[who % len(SURNAMES)]
     identifiers: list[dict[str, Any]] = []
@@ -75,7 +76,7 @@ def _item(rng: random.Random, number: int, people: int, now: datetime) -> dict[s
     moment = now - timedelta(minutes=rng.randrange(1, 55 * 24 * 60))
     item: dict[str, Any] = {
         "source": "desk",
-        "id": str(number),
+        "id": ident,
         "kind": "ticket",
         "created_at": _stamp(moment),
         "channel": rng.choice(["email", "chat", "survey"]),
@@ -83,7 +84,7 @@ def _item(rng: random.Random, number: int, people: int, now: datetime) -> dict[s
         "identifiers": identifiers,
         "product": rng.choice(["web", "mobile", ""]),
         "segment": rng.choice(["smb", "enterprise"]),
-        "attributes": {"n": number},
+        "attributes": {"n": ident},
     }
     if rng.random() < 0.4:
         item["score"] = {

@@ -2,13 +2,22 @@
 
 import asyncio
 import random
+from collections import defaultdict
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 
 import msgspec
 import pytest
-from voc_common import versions
-from voc_common.events import FeedbackReceived, Identifier, Revision, TenantConfigured
+from voc_common import versions, wire
+from voc_common.events import (
+    Event,
+    FeedbackIdentified,
+    FeedbackReceived,
+    Identifier,
+    RecordsMoved,
+    Revision,
+    TenantConfigured,
+)
 from voc_common.fold import fold
 from voc_common.postgres import Database, Transaction
 from voc_common.postgres.migrations import migrate
@@ -105,8 +114,8 @@ async def deliver(
     settings: IdentitySettings,
     events: list[FeedbackReceived],
     rng: random.Random,
-) -> None:
-    """Shuffled, a fifth of it twice, in random batches, by four workers at once."""
+) -> list[Event]:
+    """Shuffled, a fifth of it twice, in random batches, by four workers at once; returns what they publish."""
     log = events + rng.sample(events, len(events) // 5)
     rng.shuffle(log)
     batches: list[list[FeedbackReceived]] = []
@@ -115,13 +124,19 @@ async def deliver(
         batches.append(log[:size])
         log = log[size:]
     queue = iter(batches)
+    published: list[Event] = []
 
     async def work() -> None:
         for batch in queue:
             folded = fold(batch)
-            await database.retried(lambda tx, b=folded: records.feedback_received(tx, b, settings))
+            published.extend(
+                await database.retried(
+                    lambda tx, b=folded: records.feedback_received(tx, b, settings)
+                )
+            )
 
     await asyncio.gather(*(work() for _ in range(WORKERS)))
+    return published
 
 
 async def stored(database: Database, tenant: str) -> dict[str, tuple[str, str]]:
@@ -240,11 +255,13 @@ async def test_commands_between_deliveries(
             except people.NotThere:
                 continue  # merged or erased by an earlier command of this loop
 
-    await deliver(database, settings, told.events[:half], random.Random(seed))
-    await asyncio.gather(
+    said = await deliver(database, settings, told.events[:half], random.Random(seed))
+    more, _ = await asyncio.gather(
         deliver(database, settings, told.events[half:], random.Random(seed + 1)), commands()
     )
-    await deliver(database, settings, told.events, random.Random(seed + 2))
+    all_records = {e.record_id for e in told.events}
+    await erase_a_share(database, settings, tenant, len(all_records), rng)
+    said += more + await deliver(database, settings, told.events, random.Random(seed + 2))
     async with database.transaction() as tx:
         edges = await tx.rows(
             "select edge, kind, left_records, right_records from identity.edge where tenant = :tenant and retracted_at is null",
@@ -259,9 +276,41 @@ async def test_commands_between_deliveries(
         recluster.edge_of(repository.EdgeRow(tenant=tenant, **dict(e._mapping)), there)
         for e in edges
     ]
-    assert told.erased or told.edges
+    assert told.edges
+    assert len(told.erased) >= 0.05 * len(all_records)
+    assert len(told.events) - len(all_records) >= 0.1 * len(all_records), "edited"
+    assert len(await moved(database, tenant, said)) >= 0.3 * len(all_records)
     assert await stored(database, tenant) == await expected(database, settings, tenant, told)
     await invariants(database, tenant)
+
+
+async def erase_a_share(
+    database: Database, settings: IdentitySettings, tenant: str, count: int, rng: random.Random
+) -> None:
+    """Erase persons until a twentieth of the records is gone."""
+    while len(there := await stored(database, tenant)) > 0.95 * count:
+        person = rng.choice(sorted({p for p, _ in there.values() if p}))
+        await database.retried(
+            lambda tx, p=person: people.erase_person(tx, tenant, p, "asked", settings)
+        )
+
+
+async def moved(database: Database, tenant: str, said: list[Event]) -> set[str]:
+    """The records that were given to more than one person, by what was published and what waits to be."""
+    async with database.transaction() as tx:
+        rows = await tx.rows("select headers, value from identity.outbox")
+    waiting = [
+        wire.decode(msgspec.msgpack.decode(r.headers, type=list[tuple[str, bytes]]), r.value)
+        for r in rows
+    ]
+    persons: dict[str, set[str]] = defaultdict(set)
+    for event in (*said, *waiting):
+        if isinstance(event, FeedbackIdentified) and event.tenant == tenant:
+            persons[event.record_id].add(event.attribution.person)
+        elif isinstance(event, RecordsMoved) and event.tenant == tenant:
+            for one in event.records:
+                persons[one.record_id].add(one.person)
+    return {record for record, found in persons.items() if len(found) > 1}
 
 
 async def edges_of(database: Database, tenant: str) -> list[int]:

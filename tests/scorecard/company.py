@@ -40,10 +40,11 @@ def local_day(moment: int) -> int:
 
 @dataclass
 class Company:
-    """A log, and the parts of each record that must win."""
+    """A log, the number of its events that must come first, and the parts of each record that must win."""
 
     tenant: str
     log: list[Any] = field(default_factory=list)
+    early: int = 0
     greatest: dict[str, list[Any]] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
     shares: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -66,28 +67,28 @@ def random_company(
 
         say = partial(_say, events, tenant, ident, revisions, attributions, decisions)
         say()
-        if r.random() < 0.1:
+        if r.random() < 0.14:
             made.shares["edited"] += 1
             revisions.append(_revision(r, 1, feedback))
             if feedback:
                 decisions.append(_decision(r, revisions[-1], 0))
             say()
-        if feedback and r.random() < 0.1:
+        if feedback and r.random() < 0.16:
             made.shares["corrected"] += 1
             decisions.append(_decision(r, revisions[-1], 7))
             say()
         if r.random() < 0.4:
-            made.shares["moved"] += 1
             for n in range(r.choice((1, 1, 2))):
                 attributions.append(_attribution(r, 2 + n, persons))
                 moved = Moved(ident, attributions[-1].version, attributions[-1].person, "")
                 (early if merges_first else late).append(
                     RecordsMoved(tenant=tenant, records=(moved,), decided_at=1, reason="merge")
                 )
+            made.shares["moved"] += attributions[-1].person != attributions[0].person
             if r.random() < 0.3:
                 # A later event of the record that carries an attribution older than the move.
                 events.append(_event(tenant, ident, revisions[-1], attributions[0], decisions))
-        if r.random() < 0.05:
+        if r.random() < 0.07:
             made.shares["erased"] += 1
             made.erased.add(ident)
             gone = RecordsErased(tenant=tenant, records=(ident,), decided_at=1, reason="asked")
@@ -99,6 +100,7 @@ def random_company(
         ]
         late += events
     made.log = early + late
+    made.early = len(early) if merges_first else 0
     return made
 
 
@@ -201,6 +203,7 @@ def _item(ident: str, told: Revision, whose: Attribution, about: Decision | None
     names = ["all", *causes, *stage, f"product:{product}", f"segment:{told.segment}"]
     watched = names + [f"{c}|segment:{told.segment}" for c in causes]
     watched += [f"{c}|product:{product}" for c in causes]
+    watched += [f"{c}|segment:{told.segment}|product:{product}" for c in causes]
     names += [f"channel:{told.channel}"] if told.channel else []
     names += [f"team:{told.team}"] if told.team else []
     names += ["suspect"] if told.suspect else []

@@ -86,17 +86,29 @@ async def rows(database: Database, tenant: str) -> dict[str, list[tuple[Any, ...
     return found
 
 
+def people_first(seed: int) -> bool:
+    """Whether all that is said of people arrives before the records themselves."""
+    return seed % 4 == 0
+
+
 def disordered(made: Company, r: random.Random) -> list[Any]:
-    log = made.log + r.sample(made.log, len(made.log) // 3)
-    r.shuffle(log)
+    """The log in any order, a third of it twice; what is said of people is first where it is so made."""
+    log: list[Any] = []
+    for part in (made.log[: made.early], made.log[made.early :]):
+        told = part + r.sample(part, len(part) // 3)
+        r.shuffle(told)
+        log += told
     return log
 
 
 async def violated(database: Database, seed: int, *, workers: int = 4) -> list[str]:
     """Tables that differ between a disordered run by many workers and what must come out."""
     r = random.Random(seed)
-    made = random_company(seed, f"d{seed}-{r.getrandbits(40):x}", merges_first=seed % 5 == 0)
-    await run(database, disordered(made, r), r, workers)
+    made = random_company(seed, f"d{seed}-{r.getrandbits(40):x}", merges_first=people_first(seed))
+    log = disordered(made, r)
+    early = made.early + made.early // 3
+    await run(database, log[:early], r, workers)
+    await run(database, log[early:], r, workers)
     straight = made.tenant + "-straight"
     await run(database, [of_tenant(e, straight) for e in made.log], r, 1)
     one, other = await rows(database, made.tenant), await rows(database, straight)
@@ -165,21 +177,25 @@ def company_prefix(stakeholder: str) -> str:
     return "" if stakeholder == "customer" else stakeholder + "/"
 
 
-@pytest.mark.parametrize("seed", range(10))
+SEEDS = range(10)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_any_order_any_workers(database: Database, seed: int) -> None:
     assert await violated(database, seed) == []
 
 
 def test_the_logs_are_as_hard_as_promised() -> None:
     shares: dict[str, int] = defaultdict(int)
-    for seed in range(20):
+    for seed in SEEDS:
         for name, count in random_company(seed, "t").shares.items():
             shares[name] += count
-    total = 20 * 150
-    assert shares["moved"] > 0.3 * total
-    assert shares["edited"] > 0.08 * total
-    assert shares["corrected"] > 0.07 * total
-    assert shares["erased"] > 0.04 * total
+    total = len(SEEDS) * 150
+    assert shares["moved"] >= 0.3 * total
+    assert shares["edited"] >= 0.1 * total
+    assert shares["corrected"] >= 0.1 * total
+    assert shares["erased"] >= 0.05 * total
+    assert sum(people_first(seed) for seed in SEEDS) >= len(SEEDS) / 5
 
 
 async def any_violation(database: Database, seeds: range) -> bool:

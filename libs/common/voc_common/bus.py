@@ -173,6 +173,7 @@ class Consumer:
         self._topics = [namespace + t for t in topics]
         self.turn = asyncio.Lock()
         self.generation = 0
+        self._witness: dict[str, Any] = {}
         self._consumer: Any = aiokafka.AIOKafkaConsumer(
             bootstrap_servers=servers,
             group_id=namespace + group,
@@ -185,7 +186,7 @@ class Consumer:
             max_partition_fetch_bytes=MAX_MESSAGE,
             fetch_max_bytes=16 * MAX_MESSAGE,
             fetch_max_wait_ms=100,
-            metadata_max_age_ms=30_000,
+            metadata_max_age_ms=10_000,
         )
 
     async def start(self) -> None:
@@ -237,7 +238,7 @@ class Consumer:
                     *partitions, timeout_ms=wait_ms, max_records=limit
                 )
             except errors.NoOffsetForPartitionError as error:
-                await self._consumer.seek_to_beginning(*_partitions(error))
+                await self._begin(_partitions(error))
                 return {}
         except errors.OffsetOutOfRangeError as error:
             raise PositionLost(str(error)) from error
@@ -245,6 +246,14 @@ class Consumer:
             return {}  # the assignment changed between reading it and asking for its records
         except (errors.KafkaError, OSError) as error:
             raise BusError(f"{type(error).__name__}: {error}") from error
+
+    async def _begin(self, places: Sequence[Any]) -> None:
+        """Read partitions without a committed position from their beginning; raises `PositionLost`."""
+        for topic in sorted({tp.topic for tp in places} & self._witness.keys()):
+            # With a topic Kafka deletes the positions in it: what was not read by then is skipped.
+            if await self._consumer.committed(self._witness[topic]) is None:
+                raise PositionLost(f"{topic} was deleted and made anew")
+        await self._consumer.seek_to_beginning(*places)
 
     async def commit(self, messages: Sequence[Message]) -> None:
         """Commit the positions behind these messages. A lost race is no loss: they are read again."""
@@ -256,6 +265,8 @@ class Consumer:
             await self._consumer.commit(positions)
         except (errors.KafkaError, OSError) as error:
             log.info("positions not committed, will be read again: %s", error)
+        else:
+            self._witness |= {tp.topic: tp for tp in positions}
 
     async def rewind_to(self, messages: Sequence[Message]) -> None:
         """Read these messages again: their batch was abandoned."""
@@ -281,6 +292,11 @@ class Consumer:
     def assigned(self) -> int:
         """Number of partitions this member holds."""
         return len(self._consumer.assignment())
+
+    def missing(self) -> list[str]:
+        """Topics that are not there, as far as known: the group goes on without them, and says nothing."""
+        cut = len(self._namespace)
+        return [t[cut:] for t in self._topics if not self._consumer.partitions_for_topic(t)]
 
 
 def _partitions(error: Exception) -> list[Any]:

@@ -102,9 +102,11 @@ class Stage:
                 messages = await self._consumer.poll(self._batch, self._linger_ms)
                 if messages:
                     async with self._consumer.turn:
-                        # Read before a rebalance: whoever has the partitions now reads them again.
                         if generation == self._consumer.generation:
                             await self._handle_until_done(messages)
+                        else:
+                            # Read around a rebalance: what is ours now would be skipped by the next commit.
+                            await self._consumer.rewind_to(messages)
                 self.progressed, self.failure, wait = time.monotonic(), "", 0.05
             except BusError as error:
                 self.failure = str(error)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,7 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from voc_common import gc_settings, telemetry
 from voc_common.bus import BusError, Consumer, PositionLost, Producer
-from voc_common.postgres import Database, DatabaseAway
+from voc_common.postgres import Database, DatabaseAway, Transaction, dead_letters
 from voc_common.postgres.outbox import age, relay
 from voc_common.settings import Settings
 from voc_common.stage import Outage, Stage, Subscriptions
@@ -33,11 +34,15 @@ class Context(Struct, frozen=True):
 
 
 class Job(Struct, frozen=True):
-    """A task that runs again and again: at once while it says that it did something, else after `seconds`."""
+    """A task that runs again and again: at once while it says that it did something, else after `seconds`.
+
+    With `on_emitted` it also runs as soon as this process has left outbox rows.
+    """
 
     name: str
     run: Callable[[Context], Awaitable[bool]]
     seconds: float
+    on_emitted: bool = False
 
 
 class Worker(Struct, frozen=True):
@@ -58,7 +63,22 @@ async def _measure(context: Context) -> bool:
     return False
 
 
-_COMMON_JOBS = (Job("outbox", _relay, 0.05), Job("measure", _measure, 15.0))
+async def _expire(context: Context) -> bool:
+    database, days = context.database, context.settings.dead_letter_days
+
+    async def use(tx: Transaction) -> int:
+        return await dead_letters.expire(tx, database.schema, days)
+
+    await database.retried(use)
+    return False
+
+
+# The rows of an api's commands are found within the seconds, the worker's own at once.
+_COMMON_JOBS = (
+    Job("outbox", _relay, 0.25, on_emitted=True),
+    Job("measure", _measure, 15.0),
+    Job("dead letters", _expire, 3600.0),
+)
 
 
 class _Running:
@@ -103,6 +123,9 @@ class _Running:
             return "has not joined its consumer group yet"
         if self.stage.failure:
             return self.stage.failure
+        missing = self.consumer.missing()
+        if missing:
+            return f"{', '.join(missing)} not there: run `voc topics apply`"
         still = time.monotonic() - self.stage.progressed
         if still > self.worker.settings.stuck_seconds:
             return f"no progress for {still:.0f} s"
@@ -185,7 +208,10 @@ async def _consume(running: _Running) -> int:
 async def _repeat(running: _Running, job: Job) -> None:
     context = Context(running.database, running.producer, running.worker.settings)
     wait = job.seconds
+    wake = running.database.emitted if job.on_emitted else running.stopping
     while not running.stopping.is_set():
+        if job.on_emitted:
+            wake.clear()
         try:
             busy = await job.run(context)
             wait = 0.0 if busy else job.seconds
@@ -198,7 +224,7 @@ async def _repeat(running: _Running, job: Job) -> None:
             wait = max(job.seconds, 1.0)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait):
-                await running.stopping.wait()
+                await wake.wait()
 
 
 async def _serve_health(running: _Running) -> uvicorn.Server:
@@ -215,6 +241,7 @@ async def _serve_health(running: _Running) -> uvicorn.Server:
             "status": "not ready" if fault else "ready",
             "why": fault,
             "partitions": running.consumer.assigned(),
+            "pid": os.getpid(),
         }
         return JSONResponse(body, 503 if fault else 200)
 

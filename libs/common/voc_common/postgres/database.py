@@ -8,12 +8,13 @@ from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
 import msgspec
-from sqlalchemy import Row, TextClause, text
-from sqlalchemy.exc import SQLAlchemyError, StatementError
+from sqlalchemy import Row, TextClause, make_url, text
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from voc_common.events import Event
+from voc_common.settings import SettingsError
 from voc_common.wire import Outgoing, encode
 
 T = TypeVar("T")
@@ -24,11 +25,14 @@ _TIMEOUTS = {
         "idle_in_transaction_session_timeout": "5s",
         "lock_timeout": "5s",
         "statement_timeout": "30s",
+        # One that freezes between the messages of a statement is not idle, and its statement does not run.
+        "transaction_timeout": "60s",
     },
     "api": {
         "idle_in_transaction_session_timeout": "10s",
         "lock_timeout": "5s",
         "statement_timeout": "15s",
+        "transaction_timeout": "30s",
     },
     "owner": {"lock_timeout": "60s"},
 }
@@ -212,7 +216,19 @@ def role_name(namespace: str, service: str, role: Role) -> str:
     return f"{namespace.replace('.', '_')}{service}_{role}"
 
 
+_SCHEMES = ("postgres", "postgresql", "postgresql+asyncpg")
+
+
 def async_url(url: str) -> str:
-    """A postgresql:// URL for the asyncpg driver."""
+    """A postgresql:// URL for the asyncpg driver; raises `SettingsError` if it is none."""
     head, _, tail = url.partition("://")
-    return f"postgresql+asyncpg://{tail}" if head in ("postgres", "postgresql") else url
+    wanted = "DATABASE_URL must have the form postgresql://user:password@host:port/database"
+    # Neither error shows the address, nor what make_url says of it: it holds a password.
+    if not tail or head not in _SCHEMES:
+        raise SettingsError(f"{wanted}; it begins with {head}://" if tail else wanted)
+    found = f"postgresql+asyncpg://{tail}"
+    try:
+        make_url(found)
+    except (ValueError, ArgumentError):
+        raise SettingsError(f"{wanted}; this one cannot be read") from None
+    return found
