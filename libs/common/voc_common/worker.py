@@ -116,6 +116,8 @@ class _Running:
         )
         self.stopping = asyncio.Event()
         self.ready = False
+        self.failing: dict[str, str] = {}
+        """Jobs whose last round failed, with the reason."""
 
     def fault(self) -> str:
         """Why this worker is not ready, or "" if it is."""
@@ -123,6 +125,8 @@ class _Running:
             return "has not joined its consumer group yet"
         if self.stage.failure:
             return self.stage.failure
+        if self.failing:
+            return "; ".join(f"{name} fails: {why}" for name, why in sorted(self.failing.items()))
         missing = self.consumer.missing()
         if missing:
             return f"{', '.join(missing)} not there: run `voc topics apply`"
@@ -215,13 +219,15 @@ async def _repeat(running: _Running, job: Job) -> None:
         try:
             busy = await job.run(context)
             wait = 0.0 if busy else job.seconds
+            running.failing.pop(job.name, None)
         except (BusError, DatabaseAway) as error:
             log.warning("%s waits: %s", job.name, error)
             wait = min(max(wait, 0.2) * 2, 5.0)
-        except Exception:
+        except Exception as error:
             # A job is a loop of its own: a fault in one round must not end the worker or the job.
             log.exception("%s failed", job.name)
-            wait = max(job.seconds, 1.0)
+            running.failing[job.name] = f"{type(error).__name__}: {error}"[:200]
+            wait = min(max(wait, job.seconds, 0.5) * 2, max(job.seconds, 30.0))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait):
                 await wake.wait()

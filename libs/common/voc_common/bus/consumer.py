@@ -1,0 +1,179 @@
+"""Reading as a member of a consumer group, in micro-batches, positions committed by hand."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import aiokafka  # pyright: ignore[reportMissingTypeStubs]
+from aiokafka import TopicPartition, errors  # pyright: ignore[reportMissingTypeStubs]
+
+from voc_common.bus.messages import MAX_MESSAGE, BusError, Message, PositionLost
+
+log = logging.getLogger(__name__)
+
+
+class Consumer:
+    """A member of a consumer group that gives micro-batches, live records before bulk ones.
+
+    `turn` is held while a batch is handled and committed; a rebalance waits for it, so that the batch
+    in flight is finished before its partitions are given up. It is not held while reading: reading
+    waits for a rebalance to end.
+    """
+
+    def __init__(
+        self, servers: str, namespace: str, group: str, topics: Sequence[str], session_ms: int
+    ) -> None:
+        self._namespace = namespace
+        self._topics = [namespace + t for t in topics]
+        self.turn = asyncio.Lock()
+        self.generation = 0
+        self._witness: dict[str, Any] = {}
+        self._consumer: Any = aiokafka.AIOKafkaConsumer(
+            bootstrap_servers=servers,
+            group_id=namespace + group,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            session_timeout_ms=session_ms,
+            heartbeat_interval_ms=max(session_ms // 5, 200),
+            rebalance_timeout_ms=max(30_000, session_ms),
+            max_poll_interval_ms=300_000,
+            max_partition_fetch_bytes=MAX_MESSAGE,
+            fetch_max_bytes=16 * MAX_MESSAGE,
+            fetch_max_wait_ms=500,
+            metadata_max_age_ms=10_000,
+        )
+
+    async def start(self) -> None:
+        """Join the group; raises `BusError`."""
+        try:
+            await self._consumer.start()
+        except (errors.KafkaError, OSError) as error:
+            await self.stop()
+            raise BusError(f"{type(error).__name__}: {error}") from error
+        self._consumer.subscribe(self._topics, listener=_Listener(self))
+
+    async def stop(self) -> None:
+        """Leave the group."""
+        with contextlib.suppress(errors.KafkaError, OSError, TimeoutError):
+            async with asyncio.timeout(10):
+                await self._consumer.stop()
+
+    def _split(self) -> tuple[list[Any], list[Any]]:
+        assigned = self._consumer.assignment()
+        live = [tp for tp in assigned if not tp.topic.endswith(".bulk")]
+        return live, [tp for tp in assigned if tp.topic.endswith(".bulk")]
+
+    async def poll(self, limit: int, linger_ms: int, wait_ms: int = 100) -> list[Message]:
+        """Up to `limit` messages of one lane; empty after `wait_ms`. Raises `BusError`, `PositionLost`."""
+        live, _ = self._split()
+        found: dict[Any, list[Any]] = {}
+        if live:
+            found = await self._get(live, 0, limit)
+        if not found:
+            found = await self._get([], wait_ms, limit)
+        count = sum(map(len, found.values()))
+        lanes = {tp.topic.endswith(".bulk") for tp in found}
+        if 0 < count < limit // 4 and linger_ms and lanes == {False} and live:
+            # A few milliseconds more make a batch: 100 a transaction cost twice as much each as 1,000.
+            await asyncio.sleep(linger_ms / 1000)
+            for tp, more in (await self._get(live, 0, limit - count)).items():
+                found.setdefault(tp, []).extend(more)
+        cut = len(self._namespace)
+        return [
+            Message(tp.topic[cut:], tp.partition, r.offset, r.key or b"", r.value or b"", r.headers)
+            for tp, records in found.items()
+            for r in records
+        ]
+
+    async def _get(self, partitions: list[Any], wait_ms: int, limit: int) -> dict[Any, list[Any]]:
+        try:
+            try:
+                return await self._consumer.getmany(
+                    *partitions, timeout_ms=wait_ms, max_records=limit
+                )
+            except errors.NoOffsetForPartitionError as error:
+                await self._begin(_partitions(error))
+                return {}
+        except errors.OffsetOutOfRangeError as error:
+            raise PositionLost(str(error)) from error
+        except errors.IllegalStateError:
+            return {}  # the assignment changed between reading it and asking for its records
+        except (errors.KafkaError, OSError) as error:
+            raise BusError(f"{type(error).__name__}: {error}") from error
+
+    async def _begin(self, places: Sequence[Any]) -> None:
+        """Read partitions without a committed position from their beginning; raises `PositionLost`."""
+        for topic in sorted({tp.topic for tp in places} & self._witness.keys()):
+            # With a topic Kafka deletes the positions in it: what was not read by then is skipped.
+            if await self._consumer.committed(self._witness[topic]) is None:
+                raise PositionLost(f"{topic} was deleted and made anew")
+        await self._consumer.seek_to_beginning(*places)
+
+    async def commit(self, messages: Sequence[Message]) -> None:
+        """Commit the positions behind these messages. A lost race is no loss: they are read again."""
+        positions: dict[Any, int] = {}
+        for m in messages:
+            tp = TopicPartition(self._namespace + m.topic, m.partition)
+            positions[tp] = max(positions.get(tp, 0), m.offset + 1)
+        try:
+            await self._consumer.commit(positions)
+        except (errors.KafkaError, OSError) as error:
+            log.info("positions not committed, will be read again: %s", error)
+        else:
+            self._witness |= {tp.topic: tp for tp in positions}
+
+    async def rewind_to(self, messages: Sequence[Message]) -> None:
+        """Read these messages again: their batch was abandoned."""
+        first: dict[Any, int] = {}
+        for m in messages:
+            tp = TopicPartition(self._namespace + m.topic, m.partition)
+            first[tp] = min(first.get(tp, m.offset), m.offset)
+        for tp, offset in first.items():
+            with contextlib.suppress(errors.IllegalStateError):
+                self._consumer.seek(tp, offset)
+
+    async def lag(self) -> int:
+        """Messages behind the end of the assigned partitions, as far as known."""
+        total = 0
+        for tp in self._consumer.assignment():
+            end = self._consumer.highwater(tp)
+            if end is not None:
+                with contextlib.suppress(errors.KafkaError, TimeoutError):
+                    async with asyncio.timeout(1):
+                        total += max(end - await self._consumer.position(tp), 0)
+        return total
+
+    def assigned(self) -> int:
+        """Number of partitions this member holds."""
+        return len(self._consumer.assignment())
+
+    def missing(self) -> list[str]:
+        """Topics that are not there, as far as known: the group goes on without them, and says nothing."""
+        cut = len(self._namespace)
+        return [t[cut:] for t in self._topics if not self._consumer.partitions_for_topic(t)]
+
+
+def _partitions(error: Exception) -> list[Any]:
+    return [a for a in error.args if isinstance(a, TopicPartition)]
+
+
+class _Listener(aiokafka.ConsumerRebalanceListener):
+    """Lets a rebalance wait for the batch in flight."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._owner = consumer
+
+    async def on_partitions_revoked(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, revoked: Any
+    ) -> None:
+        """Finish the batch in flight before its partitions are given up."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(20), self._owner.turn:
+                self._owner.generation += 1
+
+    async def on_partitions_assigned(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, assigned: Any
+    ) -> None:
+        """Nothing to do: positions come from the group."""
