@@ -4,21 +4,20 @@
     python bench/hot_issues.py --seeds 1 2 3
 
 Every seed is a company of about 10,000 events with two outbreaks (libs/cli/voc_cli/company). Its history
-is cut into ten-minute buckets of people per cell and judged bucket by bucket. Labels are the truth; the
-truth made worse at random; or what the starter model reads in the texts.
+is counted in the cells of the scorecard and judged bucket by bucket, persons taken from the truth. Labels
+are the truth; the truth made worse at random; or what the starter model reads in the texts, as in
+`voc demo`: `--now` with the demo's start in UTC and its seed give the same company.
 """
 
 import argparse
-import json
 import random
 import secrets
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
+from functools import cache, lru_cache
 from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,6 +27,7 @@ from voc_cli.company import Company, Key, Outbreak, company, is_activity, key_of
 from voc_cli.company.phrases import BOOK
 from voc_scorecard.domain.cells import BUCKET, DAY_BUCKETS, Cells, Place, Scope, cells_from
 from voc_scorecard.domain.detector import Policy, evaluate
+from voc_scorecard.domain.dimensions import feedback_cells, scope
 from voc_scorecard.domain.episodes import DAY, HOUR, episodes
 from voc_taxonomy.domain.decisions import decide
 from voc_taxonomy.domain.scorer import Scorer
@@ -35,9 +35,6 @@ from voc_taxonomy.domain.tree import Taxonomy
 from voc_taxonomy.models import starter_model, starter_taxonomy, vectors
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
-STARTER = (
-    Path(__file__).resolve().parents[1] / "services/taxonomy/voc_taxonomy/starter/taxonomy.json"
-)
 WITHIN = 48 * HOUR
 WARM_UP_WEEKS = 2
 GRADES = {"perfect": (0.0, 0.0), "20 % unknown, 10 % wrong": (0.2, 0.1)}
@@ -45,6 +42,7 @@ GRADES = {"perfect": (0.0, 0.0), "20 % unknown, 10 % wrong": (0.2, 0.1)}
 READ = "by the starter model"
 
 Labels = dict[Key, tuple[str, ...]]
+"""The causes of each record, the likeliest first."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +75,9 @@ def micros(moment: datetime) -> int:
 
 @cache
 def places() -> dict[str, Place]:
-    """Where each cause of the starter taxonomy stands; its first stage is taken for the record's."""
-    nodes = json.loads(STARTER.read_text())["nodes"]
-    return {n["id"]: Place(n.get("parent", ""), n["stages"][0]) for n in nodes}
+    """Where each cause of the starter taxonomy stands."""
+    tree = starter_taxonomy()
+    return {n.id: Place(n.parent, tree.stage_of(n.id)) for n in tree.nodes}
 
 
 def labels(made: Company, unknown: float, wrong: float, seed: int) -> Labels:
@@ -104,20 +102,17 @@ def _classifier() -> tuple[Scorer, Taxonomy]:
 def read_labels(made: Company) -> Labels:
     """The causes that the starter model reads out of the texts."""
     scorer, taxonomy = _classifier()
-    events = [e for e in made.history if not is_activity(e)]
-    verdicts = decide(scorer, taxonomy, [e.get("text", "") for e in events])
-    return {key_of(e): tuple(c.id for c in v.causes) for e, v in zip(events, verdicts, strict=True)}
+    texts = {key_of(e): e.get("text", "") for e in made.history if not is_activity(e)}
+    verdicts = decide(scorer, taxonomy, list(texts.values()))
+    return {k: tuple(c.id for c in v.causes) for k, v in zip(texts, verdicts, strict=True)}
 
 
-def scopes(causes: Iterable[str], segment: str, product: str) -> set[Scope]:
-    """Every cell that a record counts in."""
-    found = {Scope(), Scope(segment=segment), Scope(product=product)}
-    for cause in causes:
-        alone = Scope(cause)
-        found |= {alone, replace(alone, segment=segment), replace(alone, product=product)}
-        found.add(replace(alone, segment=segment, product=product))
-        found.add(Scope(stage=places()[cause].stage))
-    return found
+@lru_cache(100_000)
+def scopes(causes: tuple[str, ...], segment: str, product: str) -> tuple[Scope, ...]:
+    """Every cell of the detector that a record counts in."""
+    stage = places()[causes[0]].stage if causes else ""
+    named = feedback_cells("customer", "", product, segment, "", stage, causes).watched
+    return tuple(s for s in map(scope, named) if s is not None)
 
 
 def rows(
@@ -134,10 +129,10 @@ def rows(
         done.add(key)
         at = datetime.fromisoformat(event["created_at"])
         day, person = at.astimezone(zone).toordinal(), made.truth.persons[key]
-        for scope in scopes(given[key], event["segment"], event.get("product", "")):
-            if (scope, day, person) not in seen:
-                seen.add((scope, day, person))
-                yield scope, micros(at) // BUCKET * BUCKET, 1
+        for where in scopes(given[key], event["segment"], event.get("product", "")):
+            if (where, day, person) not in seen:
+                seen.add((where, day, person))
+                yield where, micros(at) // BUCKET * BUCKET, 1
 
 
 def cells_of(made: Company, given: Labels) -> Cells:
@@ -149,7 +144,7 @@ def cells_of(made: Company, given: Labels) -> Cells:
         buckets=count,
         zone=made.zone,
         places=places(),
-        unwatched=[c for c in BOOK if c.startswith("praise")],
+        unwatched=[n.id for n in starter_taxonomy().nodes if n.kind == "praise"] + ["unknown"],
     )
 
 
@@ -173,8 +168,8 @@ def detector_calls(cells: Cells, policy: Policy | None = None) -> tuple[list[Cal
 def spike_calls(cells: Cells, floor: int = 10, factor: float = 3.0) -> list[Call]:
     """The last 24 h against the mean day of the 7 days before, per cause, looked at every hour."""
     calls: list[Call] = []
-    for row, scope in enumerate(cells.scopes):
-        if scope != Scope(scope.cause) or not scope.cause:
+    for row, where in enumerate(cells.scopes):
+        if where != Scope(where.cause) or not where.cause:
             continue
         sums = np.r_[0.0, np.cumsum(cells.people[row])]
         last = -DAY
@@ -184,7 +179,7 @@ def spike_calls(cells: Cells, floor: int = 10, factor: float = 3.0) -> list[Call
             if day >= floor and day > factor * week:
                 at = cells.starts_at(end)
                 if at - last > DAY:
-                    calls.append(Call(scope.cause, at))
+                    calls.append(Call(where.cause, at))
                 last = at
     return calls
 
@@ -219,9 +214,10 @@ def judge(made: Company, calls: list[Call], seconds: float = 0.0) -> Outcome:
     return out
 
 
-def labelled(made: Company) -> Iterator[tuple[str, Labels]]:
+def labelled(made: Company, *, read_only: bool) -> Iterator[tuple[str, Labels]]:
     for grade, (unknown, wrong) in GRADES.items():
-        yield grade, labels(made, unknown, wrong, made.seed)
+        if not read_only:
+            yield grade, labels(made, unknown, wrong, made.seed)
     yield READ, read_labels(made)
 
 
@@ -249,14 +245,16 @@ def main() -> None:
     chosen = parser.add_mutually_exclusive_group(required=True)
     chosen.add_argument("--seeds", type=int, nargs="+")
     chosen.add_argument("--draw", type=int, help="so many seeds by chance")
+    parser.add_argument("--now", type=datetime.fromisoformat, default=NOW)
+    parser.add_argument("--read-only", action="store_true", help="no labels but the model's")
     parser.add_argument("--verbose", action="store_true")
     asked = parser.parse_args()
     seeds = asked.seeds or [secrets.randbelow(10**6) for _ in range(asked.draw)]
     print("seeds", *seeds)
     table: dict[str, list[Outcome]] = defaultdict(list)
     for seed in seeds:
-        made = company(seed, NOW)
-        for grade, given in labelled(made):
+        made = company(seed, asked.now)
+        for grade, given in labelled(made, read_only=asked.read_only):
             cells = cells_of(made, given)
             calls, seconds = detector_calls(cells)
             out = judge(made, calls, seconds)

@@ -414,3 +414,44 @@ def test_alarms_are_plain_data() -> None:
     assert alarms
     assert all(isinstance(a, Alarm) and a == replace(a) for a in alarms)
     assert all(a.detected_at % BUCKET == 0 and a.detected_at % HOUR >= 0 for a in alarms)
+
+
+def test_a_crossing_is_expected_from_what_is_beside_it() -> None:
+    """A product of a segment that nobody wrote of yet, in a cause that its neighbours write of daily."""
+    here = Scope("cause-0", "", "small", "web")
+    told = [
+        (s, START + day * DAY + 10 * HOUR, n)
+        for day in range(DAYS)
+        for s, n in (
+            (Scope(), 40),
+            (Scope("cause-0"), 8),
+            (Scope("cause-0", "", "small"), 2),
+            (Scope("cause-0", "", "", "web"), 2),
+            (here, 0),
+        )
+    ]
+    cells = cells_from(told, start=START, buckets=DAYS * PER_DAY, zone="UTC", places=PLACES)
+    expected, row = forecast(cells), cells.scopes.index(here)
+    day = expected.total[row, -1] - expected.total[row, -1 - PER_DAY]
+    assert 0.1 < day < 2 * 2 / 4
+    assert expected.shape[row, -1] > 2
+
+
+def test_mislabelled_feedback_of_a_running_outbreak_opens_nothing() -> None:
+    fault, echo = Scope("cause-0", "", "small", "web"), Scope("cause-9", "", "small", "web")
+    other = Scope("cause-9", "", "large", "web")
+
+    def alarm(scope: Scope, hour: int, people: int, began: int) -> Alarm:
+        onset = START + began * HOUR
+        return Alarm(
+            0, scope, START + hour * HOUR, 144, people, 0.2, 0, 1, 1.0, 9.0, True, True, 0.9,
+            onset, onset - HOUR, onset + HOUR,
+        )  # fmt: skip
+
+    def causes(*alarms: Alarm) -> list[str]:
+        return [e.cause for e in episodes(alarms, START + 60 * HOUR, PLACES)]
+
+    runs = alarm(fault, 20, 12, 4), alarm(fault, 50, 14, 4)
+    assert causes(*runs, alarm(echo, 52, 6, 40)) == ["cause-0"]
+    assert causes(*runs, alarm(echo, 52, 20, 40)) == ["cause-0", "cause-9"]
+    assert causes(*runs, alarm(other, 52, 6, 40)) == ["cause-0", "cause-9"]

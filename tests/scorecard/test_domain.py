@@ -13,6 +13,7 @@ from voc_scorecard.domain import dimensions, ranges
 from voc_scorecard.domain.cells import Scope
 from voc_scorecard.domain.chains import WINDOWS, counted, links, within
 from voc_scorecard.domain.facts import fact, is_nps, nps_metric, nps_value
+from voc_scorecard.domain.issues import cells_of
 from voc_scorecard.domain.nps import nps
 
 ZONES = [
@@ -110,11 +111,13 @@ TEXT = st.text(
 @given(cause=TEXT, segment=TEXT, product=TEXT, who=st.sampled_from(dimensions.STAKEHOLDERS))
 def test_a_cell_says_what_it_counts(cause: str, segment: str, product: str, who: str) -> None:
     cells = dimensions.feedback_cells(who, "", product, segment, "", "", (cause,))
-    pair = next(c for c in cells.watched if "|segment:" in c)
-    assert dimensions.parts(pair) == (who, [("cause", cause), ("segment", segment)])
-    expected = Scope(cause=cause, segment=segment) if who == "customer" else None
-    assert dimensions.scope(pair) == expected
-    assert len(cells.watched) == len(set(cells.watched)) == 6
+    narrowest = max(cells.watched, key=lambda c: c.count("|"))
+    said = [("cause", cause), ("segment", segment), ("product", product)]
+    assert dimensions.parts(narrowest) == (who, said)
+    expected = Scope(cause=cause, segment=segment, product=product) if who == "customer" else None
+    assert dimensions.scope(narrowest) == expected
+    assert expected is None or cells_of(expected) == narrowest
+    assert len(cells.watched) == len(set(cells.watched)) == 7
     assert set(cells.counted) <= set(cells.watched)
 
 

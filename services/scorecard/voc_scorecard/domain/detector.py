@@ -43,7 +43,7 @@ class Policy:
     needs evidence of `hold` only.
     """
 
-    false_per_day: float = 1 / 120
+    false_per_day: float = 1 / 240
     least_people: int = 3
     least_lift: float = 1.5
     least_expected: float = 0.1

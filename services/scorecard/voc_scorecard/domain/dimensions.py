@@ -48,8 +48,9 @@ def _about(
     about = [cell("cause", c) for c in sorted(set(causes))] or [UNKNOWN]
     paired = [cell(d, v) for d, v in (("segment", segment), ("product", product)) if v]
     single = (ALL, *about, *([cell("stage", stage)] if stage else []), *paired)
-    pairs = [f"{c}|{other}" for c in about for other in paired]
-    return tuple([before + c for c in single]), tuple([before + c for c in (*single, *pairs)])
+    narrower = [*paired, "|".join(paired)] if len(paired) > 1 else paired
+    narrow = [f"{c}|{where}" for c in about for where in narrower]
+    return tuple([before + c for c in single]), tuple([before + c for c in (*single, *narrow)])
 
 
 @lru_cache(maxsize=10_000)
@@ -69,7 +70,8 @@ def feedback_cells(
     """Cells of feedback. Its causes each count; no cause at all counts as `cause:unknown`.
 
     Any other empty value is "not stated" and makes no cell. The detector watches causes, stages, segments,
-    products, and causes within a segment or product.
+    products, and causes within a segment, a product, and a product of a segment: there a fault that touches no
+    more is seen 6 hours earlier (median of 30 simulated, bench/hot_issues.py).
     """
     before = prefix(stakeholder)
     single, watched = _about(before, product, segment, stage, causes)

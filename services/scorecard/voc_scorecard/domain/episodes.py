@@ -26,7 +26,7 @@ class Rules:
     regressed. A segment or product is named if it holds `explains` of the cause's excess. Another cause
     that rose at the same time (`slack`) as an open episode is taken for mislabelled feedback of it: in the
     same segment and product always, of the same theme or stage if its excess is at most `echo` of the
-    episode's.
+    episode's; later too, in the episode's segment or product, while its excess is not above the episode's.
     """
 
     quiet: int = 2 * DAY
@@ -169,21 +169,28 @@ def _is_echo(
     place = places.get(alarm.scope.cause, Place())
     for episode in known:
         _, earliest, latest = episode.onset
-        together = (
-            alarm.onset_from <= latest + rules.slack and alarm.onset_to >= earliest - rules.slack
-        )
-        if episode.state == "resolved" or not together:
+        if episode.state == "resolved" or alarm.onset_to < earliest - rules.slack:
             continue
+        together = alarm.onset_from <= latest + rules.slack
         here, there = alarm.scope, episode.scope
-        if here.segment and (here.segment, here.product) == (there.segment, there.product):
+        same = here.segment and (here.segment, here.product) == (there.segment, there.product)
+        if same and together:
             return True
         theirs = places.get(episode.cause, Place())
         near = (place.parent and place.parent == theirs.parent) or (
             place.stage and place.stage == theirs.stage
         )
-        if near and alarm.excess <= rules.echo * episode.most:
+        if near and together and alarm.excess <= rules.echo * episode.most:
+            return True
+        if _meet(here, there) and alarm.excess <= episode.most:
             return True
     return False
+
+
+def _meet(one: Scope, other: Scope) -> bool:
+    """Whether both name the same segment or the same product, and contradict each other in neither."""
+    pairs = ((one.segment, other.segment), (one.product, other.product))
+    return any(a and a == b for a, b in pairs) and not any(a and b and a != b for a, b in pairs)
 
 
 def _is_over(known: Sequence[Episode], alarm: Alarm, rules: Rules) -> bool:

@@ -7,7 +7,8 @@ become the new normal while it runs. A cell's exposure is what the rest of its g
 that its level is a share and follows the group's volume without delay.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from voc_scorecard.domain.cells import HOUR_BUCKETS, Calendar, Cells, Scope, calendar
 
 Floats = NDArray[np.float64]
+Indices = NDArray[np.intp]
 
 DISCOUNT = 0.97
 """Weight that a day keeps one day later; half of it is gone after 23 days."""
@@ -28,6 +30,8 @@ CUT_WEIGHT = 0.25
 """What a day that was cut off counts for: an outbreak must not be learned, a lasting change must."""
 WINSOR_FROM = 7
 """Days of data before days are cut off; earlier the level is too uncertain to say what is much."""
+CROSS_PEOPLE = 10.0
+"""Most people's worth that a segment and a product tell of their crossing."""
 PHI_PRIOR = 100.0
 """People's worth of pooled dispersion in each cell's own."""
 SWING_PRIOR, SWING_WEIGHT = 0.02, 500.0
@@ -117,6 +121,7 @@ class _Levels:
         self._part_of = np.array(
             [index.get(w, -1) if s.cause else -1 for s, w in zip(cells.scopes, wholes, strict=True)]
         )
+        self._crossing = _crossings(cells.scopes, index)
         self._slots = np.zeros((count, SLOTS))
         self._visits = np.zeros(SLOTS)
         self._profile = np.ones((count, SLOTS))
@@ -196,7 +201,7 @@ class _Levels:
 
     def shape(self) -> Floats:
         """Gamma shape of each level."""
-        return PRIOR_PEOPLE + self._people
+        return self._prior()[0] + self._people
 
     def phi(self) -> Floats:
         """Excess dispersion of days, each cell's own shrunk to that of all watched cells, at least 1."""
@@ -224,12 +229,48 @@ class _Levels:
         volume[self._groups] = 1.0
         return volume
 
+    def _prior(self) -> tuple[Floats, Floats]:
+        """People and exposure that each level begins with.
+
+        A cause in a product of a segment has few people of its own. Were it in the segment as often in one
+        product as in another, it would have `beside * below / rest`: of the people whom the cause has in the
+        segment's other products, in the product's other segments, and in neither.
+        """
+        people = np.full(len(self._people), PRIOR_PEOPLE)
+        exposure = PRIOR_DAYS * self._volume()
+        at, segment, product, cause = self._crossing
+        own, heard = self._people[at], self._people
+        beside = np.maximum(heard[segment] - own, 0.0) + PRIOR_PEOPLE
+        below = np.maximum(heard[product] - own, 0.0) + PRIOR_PEOPLE
+        rest = heard[cause] - heard[segment] - heard[product] + own
+        rest = np.maximum(rest, 0.0) + PRIOR_PEOPLE
+        sure = 1.0 / (1.0 / beside + 1.0 / below + 1.0 / rest)
+        people[at] = np.clip(sure, PRIOR_PEOPLE, CROSS_PEOPLE)
+        crossed = beside * below / rest
+        exposure[at] = people[at] / crossed * (exposure[at] + self._exposure[at])
+        return people, exposure
+
     def _rate(self) -> Floats:
         """People per unit of exposure: per day, or per person that the rest of its group hears from."""
-        return (PRIOR_PEOPLE + self._people) / (PRIOR_DAYS * self._volume() + self._exposure)
+        people, exposure = self._prior()
+        return (people + self._people) / (exposure + self._exposure)
 
     def _level(self) -> Floats:
         return self._rate() * self._volume()
+
+
+def _crossings(
+    scopes: Sequence[Scope], index: Mapping[Scope, int]
+) -> tuple[Indices, Indices, Indices, Indices]:
+    """Cells of a cause in a product of a segment, and its cells in the segment, in the product, anywhere."""
+    found: list[list[int]] = []
+    for i, s in enumerate(scopes):
+        if s.cause and s.segment and s.product:
+            wider = (replace(s, product=""), replace(s, segment=""), Scope(s.cause))
+            if all(w in index for w in wider):
+                found.append([i, *(index[w] for w in wider)])
+    table = np.array(found, np.intp).reshape(-1, 4)
+    return table[:, 0], table[:, 1], table[:, 2], table[:, 3]
 
 
 def _profiles(slots: Floats, visits: Floats, group: NDArray[np.intp]) -> Floats:
