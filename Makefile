@@ -36,7 +36,7 @@ check: $(STAMP)
 $(STAMP): pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo "voc needs Python 3.11 or newer: install it, or name it: make PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv 2>/dev/null || $(WITHOUT_ENSUREPIP)
-	@echo "Installing the locked packages into .venv (about 250 MB, once) ..."
+	@echo "Installing the locked packages into .venv (about 900 MB, once) ..."
 	@# --no-compile: most of it is never imported; it halves the time.
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

@@ -1,5 +1,6 @@
 """The API as its callers use it: flag, look, take steps, assign, route, and be told of conflicts."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -333,7 +334,8 @@ async def test_an_older_item_is_not_offered_to_be_opened_beside_an_open_one(
 
 
 async def test_it_is_ready_and_documents_itself(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/readyz")).json() == {"status": "ready", "schema": "0001"}
+    ready = (await client.get("/readyz")).json()
+    assert ready == {"status": "ready", "schema": "0001", "pid": os.getpid()}
     document = (await client.get("/openapi.json")).json()
     assert set(document["paths"]) >= {
         "/v1/items",

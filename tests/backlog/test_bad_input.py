@@ -7,6 +7,9 @@ import pytest
 from voc_backlog.api.items import router as items_router
 from voc_backlog.api.routes import router as routes_router
 from voc_common import auth
+from voc_common.events import CauseNode
+
+from tests.backlog.conftest import Backlog
 
 NOBODY = "0" * 32
 HUGE = 10**30
@@ -199,3 +202,26 @@ async def test_another_tenant_s_item_is_not_there(
     assert answer.json()["detail"] == f"item {item}"
     assert (await stranger.get("/v1/items")).json()["items"] == []
     assert (await desk.client(tenant).get(f"/v1/items/{item}")).json()["version"] == 1
+
+
+async def test_a_cause_that_the_taxonomy_does_not_have_is_refused_with_similar_ones(
+    desk: Any, backlog: Backlog, tenant: str
+) -> None:
+    client = desk.client(tenant)
+    # Before anything is known of a taxonomy every cause may be one.
+    early = await client.post("/v1/items", json={"cause": "wrong-chrge"})
+    assert early.status_code == 201
+    await backlog.has_taxonomy(3, CauseNode("wrong-charge", "Charged wrongly", owner="billing"))
+    refused = await client.post("/v1/items", json={"cause": "wrong_charge", "stage": "support"})
+    assert refused.status_code == 422
+    assert refused.json()["detail"] == (
+        "version 3 of the taxonomy has no cause wrong_charge; did you mean wrong-charge? "
+        "GET /v1/taxonomy of taxonomy lists them"
+    )
+    assert len(await backlog.items()) == 1
+    good = await client.post("/v1/items", json={"cause": "wrong-charge", "stage": "support"})
+    assert (good.status_code, good.json()["owner"]) == (201, "billing")
+    # An item that is there takes evidence, whatever became of its cause; and no cause is no fault.
+    again = await client.post("/v1/items", json={"cause": "wrong-chrge"})
+    assert (again.status_code, again.json()["item"]) == (200, early.json()["item"])
+    assert (await client.post("/v1/items", json={"stage": "support"})).status_code == 201

@@ -10,9 +10,10 @@ from msgspec.structs import replace
 from voc_cli import deployment
 from voc_cli.deployment import Topic
 from voc_cli.doctor import Finding, machine
-from voc_cli.doctor.bus import bus, topics
+from voc_cli.doctor.bus import bus, group, topics
 from voc_cli.doctor.database import database
 from voc_cli.installation import Installation
+from voc_common.bus import BusError, Position
 from voc_common.postgres.migrations import migrate
 from voc_local import kafka_jars
 from voc_local.home import free_port
@@ -118,3 +119,34 @@ def test_the_command_counts_what_is_to_mend(voc: Voc) -> None:
     assert done.returncode == (1 if wrong else 0)
     assert ("all is well" in done.stdout) == (not wrong)
     assert not [line for line in wrong if "ingest" in line or "identity" in line or "topic" in line]
+
+
+async def test_a_group_that_has_nothing_to_read_yet_is_no_fault(
+    installed: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = await group(installed, "identity")
+    assert (found.level, found.what) == ("good", "identity is 0 messages behind")
+
+    # What a broker says that has never been asked for a group; it is asked again.
+    said = iter([BusError("GroupCoordinatorNotAvailableError"), None])
+
+    async def asked(*_: object) -> list[Position]:
+        error = next(said)
+        if error is not None:
+            raise error
+        return [Position("voc.feedback", 0, -1, 0, 7)]
+
+    monkeypatch.setattr("voc_cli.doctor.bus.positions", asked)
+    found = await group(installed, "identity")
+    assert (found.level, found.what) == ("note", "identity has read nothing yet, 7 messages wait")
+    assert "voc run identity --worker" in found.todo
+
+
+def test_a_folder_without_an_installation_is_told_and_left_empty(voc: Voc, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    done = voc("doctor", DATABASE_URL="", KAFKA_BOOTSTRAP_SERVERS="", VOC_HOME=str(home))
+    assert done.returncode == 1
+    assert "✗ no installation in this folder" in done.stdout
+    assert "voc up, or VOC_HOME=..." in done.stdout
+    assert done.stdout.endswith("1 to mend\n")
+    assert not home.exists()

@@ -1,7 +1,9 @@
 """Loads through the real front door: every row accounted for, whatever happens on the way."""
 
+import inspect
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import pytest
 from voc_cli.fleet import Fleet
 from voc_cli.installation import Installation
 from voc_cli.load import command
+from voc_cli.load.cli import load
 from voc_cli.load.command import Outcome, Plan
 from voc_cli.load.mapping import find
 from voc_cli.load.progress import Counts
@@ -99,6 +102,47 @@ def test_rows_without_text_are_accepted(tenant: Any, tmp_path: Path) -> None:
     )
     history = plan(tenant, file, mapping=find("cfpb"), source="", history=True)
     assert command.run(history).counts == Counts(accepted=2)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            "Comment,Rating\nslow,3\n",
+            "Not known to the mapping: Comment, Rating; it reads account_id, channel, ",
+        ),
+        ("text;score\nslow;3\n", "The columns seem to be separated by ';'"),
+        ("id,email\n1,ann@firm.com\n", "Not known to the mapping: none; it reads account_id"),
+    ],
+)
+def test_a_file_that_would_be_stored_without_text_or_score_is_refused(
+    installed: Installation, tenant: Any, tmp_path: Path, content: str, said: str
+) -> None:
+    (tmp_path / "f.csv").write_text(content)
+    refused = load_command(installed, tmp_path, tenant, "f.csv", "--source", "survey")
+    told, _ = refused.communicate(timeout=60)
+    assert refused.returncode == 1
+    assert said in told
+    assert "--wordless" in told
+    assert [p.name for p in tmp_path.iterdir()] == ["f.csv"]
+    meant = load_command(installed, tmp_path, tenant, "f.csv", "--source", "survey", "--wordless")
+    told, _ = meant.communicate(timeout=60)
+    assert meant.returncode in (0, 3), told
+    assert told.startswith("created source survey\n1 row = ")
+
+
+def test_a_new_source_is_told_once(tenant: Any, tmp_path: Path) -> None:
+    file = table(tmp_path / "f.csv", 3)
+    assert command.run(plan(tenant, file)).created == ["survey"]
+    assert command.run(plan(tenant, file)).created == []
+    assert command.run(plan(tenant, file, source="other", history=True)).created == ["other"]
+
+
+def test_the_help_names_the_columns_and_exit_codes() -> None:
+    said = inspect.getdoc(load) or ""
+    columns = [*find("generic-csv").columns, *(i.column for i in find("generic-csv").identifiers)]
+    assert [c for c in columns if not re.search(rf"\b{c}\b", said)] == []
+    assert [c for c in (0, 1, 2, 3, 75, 130) if not re.search(rf"\b{c} ", said)] == []
 
 
 def test_rows_without_an_id_are_told_apart_by_occurrence(tenant: Any, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from voc_cli import deployment
 from voc_cli.installation import Installation
-from voc_common.auth import SCOPES, Principal, Unauthenticated, Verifier
-from voc_common.settings import Settings
+from voc_common.auth import SCOPES, Principal, Unauthenticated, Verifier, mint, require_keys
+from voc_common.settings import Settings, SettingsError
 
 Voc = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -50,6 +50,48 @@ def test_what_there_is_not_is_refused_with_what_there_is(voc: Voc, options: list
     assert done.returncode == 2
     assert "feedback:write" in done.stderr
     assert done.stdout == ""
+
+
+def test_all_that_is_missing_is_told_at_once(voc: Voc) -> None:
+    said = " ".join(voc("token").stderr.split())
+    assert "--tenant" in said
+    assert "--all" in said
+    assert "voc token --tenant main --all" in said
+
+
+def test_a_token_that_opens_nothing_is_told_why_in_words(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours.json", tmp_path / "theirs.json"
+    deployment.ensure_keys(ours)
+    deployment.ensure_keys(theirs)
+    foreign = mint(theirs, "acme", "test", ["operations"])
+    head, body, signature = mint(ours, "acme", "test", ["operations"]).split(".")
+    with pytest.raises(Unauthenticated, match="with a key that is not in use here; make one with"):
+        checked(foreign, ours)
+    with pytest.raises(Unauthenticated, match="it was changed, or signed with another key"):
+        checked(f"{head}.{body}.{signature[:-8]}AAAAAAAA", ours)
+    with pytest.raises(Unauthenticated, match="not a JWT; make one with `voc token --tenant main"):
+        checked("hello", ours)
+
+
+def test_an_api_without_any_key_does_not_start(tmp_path: Path) -> None:
+    missing = tmp_path / "keys.json"
+
+    def settings(**more: str) -> Settings:
+        return Settings(database_url="", kafka_bootstrap_servers="", **more)  # type: ignore[arg-type]
+
+    for some in (settings(), settings(auth_keys_file=str(missing))):
+        with pytest.raises(
+            SettingsError, match=r"voc keys.* VOC_AUTH_KEYS_FILE.* VOC_AUTH_ISSUERS"
+        ):
+            require_keys(some)
+    require_keys(
+        settings(
+            auth_keys_file=str(missing),
+            auth_issuers="https://issuer.example|https://issuer.example/jwks",
+        )
+    )
+    deployment.ensure_keys(missing)
+    require_keys(settings(auth_keys_file=str(missing)))
 
 
 def test_the_key_is_made_once_and_private(tmp_path: Path) -> None:

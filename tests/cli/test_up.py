@@ -70,6 +70,7 @@ def test_up_prints_addresses_and_a_token_that_work(
         for word in x.split()
         if "http" in word
     ]
+    assert [x for x in lines if x.startswith("export INGEST=")] == [f"export INGEST={address}"]
     answer = httpx.get(
         f"{address}/v1/tenants/acme", headers={"Authorization": f"Bearer {token}"}, trust_env=False
     )
@@ -88,13 +89,18 @@ def test_up_prints_addresses_and_a_token_that_work(
     file.write_text("id,text\n1,hello\n2,there\n")
     loaded = voc("load", str(file), "--mapping", "generic-csv", "--tenant", "other")
     assert loaded.returncode == 0, loaded.stdout + loaded.stderr
-    assert loaded.stdout.startswith("2 rows = 2 accepted + 0 unchanged + 0 rejected, in ")
+    first, second = loaded.stdout.splitlines()
+    assert first == "created source file"
+    assert second.startswith("2 rows = 2 accepted + 0 unchanged + 0 rejected, in ")
 
 
 def test_a_folder_has_one_installation(up: Up, installed: Installation, voc: Voc) -> None:
     second = voc("up", "--service", "ingest", VOC_HOME=str(installed.home))
     assert second.returncode == 1
     assert "already up" in second.stderr
+    (exported,) = [x for x in up.log.read_text().splitlines() if x.startswith("export INGEST=")]
+    assert exported in second.stderr
+    assert "voc token --tenant main --all" in second.stderr
     assert up.process.poll() is None
 
 
@@ -128,7 +134,7 @@ def test_what_a_killed_installation_left_is_not_believed(
 
 @pytest.mark.parametrize("role", ["api", "worker"])
 def test_run_serves_in_the_foreground_and_drains_at_sigterm(
-    installed: Installation, tmp_path: Path, role: str
+    installed: Installation, voc: Voc, tmp_path: Path, role: str
 ) -> None:
     port = free_port()
     more = ["--worker"] if role == "worker" else []
@@ -141,8 +147,16 @@ def test_run_serves_in_the_foreground_and_drains_at_sigterm(
     )
     try:
         assert ready(process, port)["status"] == "ready"
+        taken = voc("run", "ingest", "--port", str(port), *more)
+        assert taken.returncode == 1
+        assert f"voc: cannot listen on 127.0.0.1:{port}" in taken.stderr
         process.terminate()
         assert process.wait(30) == 0
+        assert process.stderr is not None
+        if role == "worker":
+            said = process.stderr.read()
+            assert f"worker starts, health at http://127.0.0.1:{port}/readyz" in said
+            assert said.splitlines()[-1].endswith("worker ended with 0")
     finally:
         process.kill()
         process.wait()
@@ -182,8 +196,57 @@ def test_mistakes_are_answered_in_a_line_that_says_what_to_do(
     assert "Traceback" not in done.stderr
 
 
-def test_a_database_that_is_away_is_told_by_migrate(voc: Voc) -> None:
-    done = voc("migrate", "ingest", DATABASE_URL=f"postgresql://voc@127.0.0.1:{free_port()}/voc")
+@pytest.mark.parametrize(
+    ("arguments", "setting", "value", "said"),
+    [
+        (
+            ["migrate", "ingest"],
+            "DATABASE_URL",
+            "postgresql://voc:secret@127.0.0.1:9/voc",
+            "Postgres does not answer at 127.0.0.1:9: check DATABASE_URL",
+        ),
+        (
+            ["migrate", "ingest"],
+            "DATABASE_URL",
+            "mysql://voc:secret@127.0.0.1/voc",
+            "must have the form postgresql://user:password@host:port/database; it begins with mysql://",
+        ),
+        (
+            ["migrate", "ingest"],
+            "DATABASE_URL",
+            "postgresql://voc:secret@127.0.0.1:port/voc",
+            "must have the form postgresql://user:password@host:port/database",
+        ),
+        (
+            ["topics", "apply"],
+            "KAFKA_BOOTSTRAP_SERVERS",
+            "127.0.0.1:9",
+            "Kafka does not answer at 127.0.0.1:9: check KAFKA_BOOTSTRAP_SERVERS",
+        ),
+        (
+            ["run", "ingest"],
+            "VOC_AUTH_KEYS_FILE",
+            "nowhere.json",
+            "no key to check tokens with: make one with `voc keys`",
+        ),
+    ],
+)
+def test_servers_and_keys_that_are_not_there_are_told_by_their_setting(
+    voc: Voc, arguments: list[str], setting: str, value: str, said: str
+) -> None:
+    done = voc(*arguments, **{setting: value})
     assert done.returncode == 1
     assert "voc: " in done.stderr
+    assert said in done.stderr
+    assert "secret" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_database_that_is_not_made_is_told_how_to_make_it(
+    voc: Voc, installed: Installation
+) -> None:
+    url = f"{installed.database_url.rpartition('/')[0]}/nothing_here"
+    done = voc("migrate", "ingest", DATABASE_URL=url)
+    assert done.returncode == 1
+    assert "there is no database nothing_here" in done.stderr
+    assert "createdb nothing_here" in done.stderr

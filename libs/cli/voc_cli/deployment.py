@@ -1,9 +1,11 @@
 """What has to be in place before services run: schemas, topics, and the key that signs tokens."""
 
 import asyncio
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -80,14 +82,32 @@ def apply_topics(place: Installation, wanted: Mapping[str, Topic]) -> list[str]:
     """Create missing topics and grow small ones; says what it did. Raises `BusError`."""
     from voc_common import bus  # noqa: PLC0415
 
-    return asyncio.run(bus.apply_topics(place.kafka, place.namespace, _plain(wanted)))
+    with _naming_kafka(place):
+        return asyncio.run(bus.apply_topics(place.kafka, place.namespace, _plain(wanted)))
 
 
 def rewind(place: Installation, service: str, topics: Sequence[str]) -> None:
     """Put a service's consumer group, none of which may run, to the beginning of topics; raises `BusError`."""
     from voc_common import bus  # noqa: PLC0415
 
-    asyncio.run(bus.rewind(place.kafka, place.namespace, service, topics))
+    with _naming_kafka(place):
+        asyncio.run(bus.rewind(place.kafka, place.namespace, service, topics))
+
+
+@contextlib.contextmanager
+def _naming_kafka(place: Installation) -> Generator[None]:
+    """Let a `BusError` of a cluster that does not answer say by which setting it is found."""
+    from voc_common.bus import BusError  # noqa: PLC0415
+
+    try:
+        yield
+    except BusError as error:
+        if place.own_kafka or "KafkaConnectionError" not in str(error):
+            raise
+        raise BusError(
+            f"Kafka does not answer at {place.kafka}: check KAFKA_BOOTSTRAP_SERVERS, or unset it to use "
+            "voc's own"
+        ) from error
 
 
 def migrate(place: Installation, names: Sequence[str] = ()) -> list[str]:
@@ -105,8 +125,26 @@ def migrate(place: Installation, names: Sequence[str] = ()) -> list[str]:
     try:
         migrations.migrate_all(place.database_url, chosen, place.namespace)
     except (OSError, SQLAlchemyError) as error:
-        raise MigrationError(f"{getattr(error, 'orig', error)}") from error
+        raise MigrationError(fault(place.database_url, error)) from error
     return [f"{s} at {migrations.head(s) or 'no revision'}" for s in chosen]
+
+
+def fault(url: str, error: Exception) -> str:
+    """What to do about an error of Postgres, which `url` names; never shows a password."""
+    place = urlsplit(url)
+    database, server = place.path.lstrip("/"), place.netloc.rpartition("@")[2]
+    cause = getattr(error, "orig", error)
+    state = getattr(cause, "sqlstate", None) or ""
+    if state == "3D000":
+        return (
+            f"there is no database {database} on {server}: make it with `createdb {database}`, "
+            "or name another in DATABASE_URL"
+        )
+    if state.startswith("28"):
+        return f"{server} refuses the login of DATABASE_URL: {cause}"
+    if isinstance(error, OSError) or not state:
+        return f"Postgres does not answer at {server}: check DATABASE_URL ({cause})"
+    return str(cause)
 
 
 def ensure_keys(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import sys
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -47,6 +48,13 @@ def namespace() -> str:
     return os.environ.get("VOC_NAMESPACE", "")
 
 
+def unmade(home: Path) -> Path | None:
+    """The folder of a server of voc's own that an installation here would have to make first."""
+    wanted = {"DATABASE_URL": home / "postgres", "KAFKA_BOOTSTRAP_SERVERS": home / "kafka"}
+    own = (folder / "data" for setting, folder in wanted.items() if not os.environ.get(setting))
+    return next((data for data in own if not data.exists()), None)
+
+
 @contextmanager
 def installation(
     report: Report, *, postgres: bool = True, kafka: bool = True
@@ -60,8 +68,14 @@ def installation(
     from voc_local.kafka import Kafka  # noqa: PLC0415
     from voc_local.postgres import Postgres  # noqa: PLC0415
 
+    told = -1
+
     def downloading(done: int, total: int) -> None:
-        report(f"Apache Kafka, once: {done / 1e6:.0f} of {total / 1e6:.0f} MB downloaded")
+        nonlocal told
+        quarter = 4 * done // total if total else 4
+        if quarter > told or sys.stdout.isatty():
+            told = quarter
+            report(f"Apache Kafka, once: {done / 1e6:.0f} of {total / 1e6:.0f} MB downloaded")
 
     home = default_home()
     url, bootstrap = (os.environ.get(n, "") for n in ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS"))
@@ -86,7 +100,7 @@ def installation(
 
 
 class AlreadyUp(RuntimeError):
-    """A `voc up` runs in this folder already."""
+    """A `voc up` runs in this folder already; the message says where its apis are."""
 
 
 class Addresses(Struct, frozen=True):
@@ -107,9 +121,7 @@ def claim(home: Path) -> Generator[Callable[[Addresses], None]]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise AlreadyUp(
-                f"voc is already up in {home}: stop it first, or set VOC_HOME to another folder"
-            ) from error
+            raise AlreadyUp(_already_up(home)) from error
 
         def tell(addresses: Addresses) -> None:
             draft = home / "up.json.new"
@@ -120,6 +132,23 @@ def claim(home: Path) -> Generator[Callable[[Addresses], None]]:
             yield tell
         finally:
             (home / "up.json").unlink(missing_ok=True)
+
+
+def _already_up(home: Path) -> str:
+    lines = [f"voc is already up in {home}: stop it first, or set VOC_HOME to another folder"]
+    found = _addresses(home)
+    if found is None:
+        return f"{lines[0]}. It is still starting"
+    lines += [f"  {service:<10}{url}/docs" for service, url in found.apis.items()]
+    said = " ".join(f"{service.upper()}={url}" for service, url in found.apis.items())
+    return "\n".join([*lines, f"export {said}", "a token: voc token --tenant main --all"])
+
+
+def _addresses(home: Path) -> Addresses | None:
+    try:
+        return msgspec.json.decode((home / "up.json").read_bytes(), type=Addresses)
+    except (OSError, msgspec.DecodeError):
+        return None
 
 
 def _is_up(home: Path) -> bool:
@@ -139,8 +168,5 @@ def api_address(service: str) -> str:
     if named:
         return named.rstrip("/")
     home = default_home()
-    try:
-        found = msgspec.json.decode((home / "up.json").read_bytes(), type=Addresses)
-    except (OSError, msgspec.DecodeError):
-        return ""
-    return found.apis.get(service, "") if _is_up(home) else ""
+    found = _addresses(home)
+    return found.apis.get(service, "") if found is not None and _is_up(home) else ""

@@ -6,8 +6,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
-from voc_cli import services
+from voc_cli import services, taxonomy_cli
+from voc_cli.console import Url, out, report
+from voc_cli.load.cli import load
 
 app = typer.Typer(
     name="voc",
@@ -21,14 +24,7 @@ topics_app = typer.Typer(help="The topics on Kafka.", no_args_is_help=True)
 tenant_app = typer.Typer(help="Tenants.", no_args_is_help=True)
 app.add_typer(topics_app, name="topics")
 app.add_typer(tenant_app, name="tenant")
-taxonomy_app = typer.Typer(help="Taxonomies and the models that decide.", no_args_is_help=True)
-app.add_typer(taxonomy_app, name="taxonomy")
-
-out = Console()
-
-Url = Annotated[
-    str, typer.Option(help="address of ingest; that of the running `voc up` if not given")
-]
+app.add_typer(taxonomy_cli.app, name="taxonomy")
 
 
 @app.command()
@@ -60,9 +56,11 @@ def up(
                 if fleet.of("ingest", "api"):
                     api.ensure_tenant(tenant, zone, fleet.url("ingest"))
                 bearer = api.token(tenant, *api.all_scopes(tenant), minutes=30 * 24 * 60)
-                out.print(f"\na token of the tenant {tenant}, for 30 days:", highlight=False)
-                out.print(f"export VOC_TOKEN={bearer}", soft_wrap=True, highlight=False)
-                out.print("\nCtrl-C stops all.", style="dim")
+                out.print("\nfor other terminals, to paste:", style="dim")
+                for line in whole.exports(fleet, bearer):
+                    out.print(line, soft_wrap=True, highlight=False)
+                said = f"\nThe token is of the tenant {tenant}, for 30 days. Ctrl-C stops all."
+                out.print(said, style="dim", highlight=False, soft_wrap=True)
                 whole.tend(fleet, out)
         except whole.Stopped:
             out.print("Stopped")
@@ -111,7 +109,7 @@ def run(
 
     role: services.Role = "worker" if worker else "api"
     services.module(service, role)
-    with installation(_report) as place:
+    with installation(report) as place:
         os.environ.update(place.environment())
         code = one.run(service, role, port)
     raise typer.Exit(code)
@@ -127,7 +125,7 @@ def migrate(
     from voc_cli import deployment  # noqa: PLC0415
     from voc_cli.installation import installation  # noqa: PLC0415
 
-    with installation(_report, kafka=False) as place:
+    with installation(report, kafka=False) as place:
         for line in deployment.migrate(place, service or []):
             out.print(line, highlight=False)
 
@@ -139,7 +137,7 @@ def topics_apply() -> None:
     from voc_cli.installation import installation  # noqa: PLC0415
 
     wanted = deployment.read_topics(deployment.topics_file())
-    with installation(_report, postgres=False) as place:
+    with installation(report, postgres=False) as place:
         done = deployment.apply_topics(place, wanted)
     for line in done:
         out.print(line, highlight=False)
@@ -159,12 +157,32 @@ def topics_rewind(
     from voc_cli.installation import installation  # noqa: PLC0415
 
     read = services.topics(services.check(service))
-    with installation(_report, postgres=False) as place:
+    with installation(report, postgres=False) as place:
         deployment.rewind(place, service, read)
     out.print(
         f"{service} will read {len(read)} topics from their beginning: {', '.join(read)}",
         highlight=False,
     )
+
+
+@app.command()
+def restored(
+    service: Annotated[str, typer.Argument(help="whose schema came from a backup")],
+) -> None:
+    """Say that a service's schema was restored from a backup, before its workers run again.
+
+    Its counters stand where they stood then. This raises the schema's generation, so that what it tells
+    from now on outranks what it told between the backup and the loss.
+    """
+    from voc_cli import restoring  # noqa: PLC0415
+    from voc_cli.installation import installation  # noqa: PLC0415
+
+    steps = restoring.steps(service)
+    with installation(report, kafka=False) as place:
+        generation = restoring.raise_generation(place, service)
+    out.print(f"{service} is at generation {generation}. What to do next:", highlight=False)
+    for number, step in enumerate(steps, 1):
+        out.print(f"{number}. {step}", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -186,7 +204,7 @@ def keys(
 
 @app.command()
 def token(
-    tenant: Annotated[str, typer.Option(help="whose data it opens; - is the operator")],
+    tenant: Annotated[str, typer.Option(help="whose data it opens; - is the operator")] = "",
     scope: Annotated[list[str] | None, typer.Option(help="may be repeated")] = None,
     every: Annotated[bool, typer.Option("--all", help="every scope")] = False,
     role: Annotated[
@@ -206,9 +224,14 @@ def token(
     scopes = [part for one in scope or [] for part in one.replace(",", " ").split()]
     if every:
         scopes = api.all_scopes(tenant)
-    if not scopes and not role:
+    asked = [
+        *([] if tenant else ["whose data it opens: --tenant"]),
+        *([] if scopes or role else ["what it allows: --all, --role or --scope"]),
+    ]
+    if asked:
         raise typer.BadParameter(
-            f"say --all, --role or --scope; scopes are {', '.join(auth.SCOPES)}"
+            f"say {', and '.join(asked)}; for example: voc token --tenant main --all. "
+            f"Scopes are {', '.join(auth.SCOPES)}"
         )
     deployment.ensure_keys(keys_file())
     try:
@@ -251,134 +274,7 @@ def schemas(
         out.print(str(path), highlight=False)
 
 
-@app.command()
-def load(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV or JSON Lines")],
-    mapping: Annotated[
-        str, typer.Option(help="cfpb, generic-csv, native, native-activity, or the path of a .json")
-    ],
-    source: Annotated[
-        str, typer.Option(help="of every row; else what the rows or the mapping say")
-    ] = "",
-    history: Annotated[
-        bool, typer.Option("--history", help="rows count as known since their own times")
-    ] = False,
-    tenant: Annotated[str, typer.Option(help="if no token is given")] = "main",
-    url: Url = "",
-    bearer: Annotated[
-        str, typer.Option("--token", envvar="VOC_TOKEN", help="signed here if not given")
-    ] = "",
-    rejects: Annotated[
-        Path | None, typer.Option(help="default: FILE.rejects.jsonl in the current folder")
-    ] = None,
-    requests: Annotated[int, typer.Option(min=1, max=32, help="at once")] = 4,
-    patience: Annotated[
-        float, typer.Option(help="seconds without progress after which to give up")
-    ] = 300.0,
-    again: Annotated[
-        bool, typer.Option("--again", help="from the beginning, though it was interrupted")
-    ] = False,
-    show: Annotated[
-        int, typer.Option(help="only print the items of so many rows, and send nothing")
-    ] = 0,
-) -> None:
-    """Load a file through the front door.
-
-    Interrupted, the same command goes on where it was; repeated, it changes nothing. Exit codes: 0 all rows
-    are in, 3 some were rejected, 75 ingest was away for too long (run it again), 1 anything else.
-    """
-    from voc_cli import api  # noqa: PLC0415
-    from voc_cli.load import command, display  # noqa: PLC0415
-    from voc_cli.load.mapping import find  # noqa: PLC0415
-    from voc_cli.load.sending import GaveUp  # noqa: PLC0415
-
-    found = find(mapping)
-    if show:
-        for line in command.preview(file, found, source, show):
-            out.print(line, markup=False, highlight=False, soft_wrap=True)
-        return
-    plan = command.Plan(
-        file=file,
-        mapping=found,
-        url=api.address("ingest", url),
-        token=api.token(tenant, "feedback:write", "sources:write", given=bearer, minutes=24 * 60),
-        source=source,
-        history=history,
-        rejects=rejects or Path(f"{file.name}.rejects.jsonl"),
-        requests=requests,
-        patience=patience,
-        again=again,
-    )
-    try:
-        with display.progress(out, file.name) as told:
-            outcome = command.run(plan, told)
-    except GaveUp as error:
-        out.print(
-            f"{error}\nrun the same command again to go on from here",
-            highlight=False,
-            soft_wrap=True,
-        )
-        raise typer.Exit(75) from error
-    except KeyboardInterrupt:
-        out.print("interrupted; run the same command again to go on from here", highlight=False)
-        raise typer.Exit(130) from None
-    display.summary(outcome, plan, out)
-    raise typer.Exit(3 if outcome.counts.rejected else 0)
-
-
-TaxonomyUrl = Annotated[
-    str,
-    typer.Option("--url", help="address of taxonomy; that of the running `voc up` if not given"),
-]
-Tenant = Annotated[str, typer.Option(help="whose taxonomy; that of the token if one is given")]
-Bearer = Annotated[
-    str, typer.Option("--token", envvar="VOC_TOKEN", help="signed here if not given")
-]
-
-
-@taxonomy_app.command("publish")
-def taxonomy_publish(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a taxonomy as JSON")],
-    url: TaxonomyUrl = "",
-    tenant: Tenant = "main",
-    bearer: Bearer = "",
-) -> None:
-    """Publish a taxonomy; a model trained from its examples decides on what comes from now on."""
-    import msgspec  # noqa: PLC0415
-    from voc_taxonomy.domain.tree import Taxonomy  # noqa: PLC0415
-
-    from voc_cli import api, teaching  # noqa: PLC0415
-
-    token = api.token(tenant, "taxonomy:read", "taxonomy:write", given=bearer)
-    taxonomy = msgspec.json.decode(file.read_bytes(), type=Taxonomy)
-    out.print(teaching.publish(api.address("taxonomy", url), token, taxonomy))
-
-
-@taxonomy_app.command("train")
-def taxonomy_train(
-    file: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, help="CSV of labelled texts")
-    ],
-    text: Annotated[str, typer.Option(help="column of the text")] = "text",
-    cause: Annotated[str, typer.Option(help="column of the cause id; empty: no cause")] = "cause",
-    models: Annotated[Path, typer.Option(help="folder for the trained model")] = Path("models"),
-    activate: Annotated[bool, typer.Option(help="let it decide on what comes from now on")] = True,
-    url: TaxonomyUrl = "",
-    tenant: Tenant = "main",
-    bearer: Bearer = "",
-) -> None:
-    """Train a model for the newest taxonomy from labelled rows and its own examples, and let it decide."""
-    from voc_cli import api, teaching  # noqa: PLC0415
-
-    token = api.token(tenant, "taxonomy:read", "taxonomy:write", given=bearer)
-    where = api.address("taxonomy", url)
-    taught = teaching.teach(file, teaching.newest(where, token), text, cause, models, _report)
-    out.print(f"model {taught.model} in {taught.file}, trained in {taught.seconds:.0f} s")
-    out.print(taught.report)
-    if activate:
-        out.print(
-            f"decides from now on, as model {teaching.upload(where, token, taught.file)} of the tenant"
-        )
+app.command()(load)
 
 
 @app.command()
@@ -388,18 +284,13 @@ def doctor() -> None:
 
     marks = {"good": "[green]✓[/]", "note": "[yellow]![/]", "bad": "[red]✗[/]"}
     wrong = 0
-    for finding in examine(_report):
+    for finding in examine(report):
         out.print(marks[finding.level], finding.what, highlight=False, soft_wrap=True)
         if finding.todo:
             out.print(f"    {finding.todo}", style="bold", highlight=False, soft_wrap=True)
         wrong += finding.level == "bad"
     out.print(f"\n{wrong} to mend" if wrong else "\nall is well", highlight=False)
     raise typer.Exit(1 if wrong else 0)
-
-
-def _report(line: str) -> None:
-    """Progress of a first download and the like; standard output is for results."""
-    sys.stderr.write(f"{line}\n")
 
 
 def main() -> None:
@@ -409,5 +300,6 @@ def main() -> None:
     except Exception as error:
         if not type(error).__module__.startswith("voc_"):
             raise
-        Console(stderr=True).print(f"[red]voc:[/] {error}", highlight=False, soft_wrap=True)
+        said = f"[red]voc:[/] {escape(str(error))}"
+        Console(stderr=True).print(said, highlight=False, soft_wrap=True)
         sys.exit(1)

@@ -9,17 +9,26 @@ import importlib
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import time
 from typing import Any
+
+from msgspec import structs
+from voc_common.settings import SettingsError
+from voc_local.home import free_port
 
 from voc_cli.services import Role, module
 
 GRACE_SECONDS = 25.0
 """How long a process may take to end after SIGTERM."""
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("voc")
+
+
+class PortTaken(RuntimeError):
+    """Somebody else listens on the port, or it may not be listened on; the message says which setting names it."""
 
 
 def run(service: str, role: Role, port: int | None = None) -> int:
@@ -37,11 +46,28 @@ def run(service: str, role: Role, port: int | None = None) -> int:
     return _serve(made.app()) if role == "api" else _work(made.worker())
 
 
+def _require_free(host: str, port: int, name: str) -> None:
+    """Raise `PortTaken` if nobody can listen there."""
+    if not port:
+        return
+    try:
+        # As the server does it: closing connections of the run before do not take the port.
+        socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        ).close()
+    except OSError as error:
+        why = str(error.strerror).partition(" (")[0]
+        raise PortTaken(
+            f"cannot listen on {host}:{port} ({why}): give another --port, or set {name} and VOC_HOST"
+        ) from error
+
+
 def _serve(app: Any) -> int:
     import uvicorn  # noqa: PLC0415
     from voc_common import gc_settings  # noqa: PLC0415
 
     settings = app.state.voc.settings
+    _require_free(settings.host, settings.port, "VOC_PORT")
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -69,7 +95,14 @@ def _heeded(*_: object) -> None:
 def _work(worker: Any) -> int:
     from voc_common.worker import run as work  # noqa: PLC0415
 
-    return asyncio.run(work(worker))
+    settings = worker.settings
+    port = settings.metrics_port or free_port()
+    _require_free(settings.host, port, "VOC_METRICS_PORT")
+    log.info("worker starts, health at http://%s:%d/readyz", settings.host, port)
+    known = structs.replace(worker, settings=structs.replace(settings, metrics_port=port))
+    code = asyncio.run(work(known))
+    log.info("worker ended with %d", code)
+    return code
 
 
 def hold_lifeline() -> None:
@@ -93,7 +126,11 @@ def main() -> int:
     service, role, *options = sys.argv[1:]
     if "--lifeline" in options:
         hold_lifeline()
-    return run(service, "worker" if role == "worker" else "api")
+    try:
+        return run(service, "worker" if role == "worker" else "api")
+    except (SettingsError, PortTaken) as error:
+        log.critical("%s", error)
+        return 1
 
 
 if __name__ == "__main__":

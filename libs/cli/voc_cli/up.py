@@ -2,9 +2,13 @@
 
 import contextlib
 import os
+import shlex
+import shutil
 import signal
+import sys
 import time
 from collections.abc import Generator, Sequence
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from rich.console import Console
@@ -139,6 +143,18 @@ def tend(fleet: Fleet, console: Console) -> None:
         for line in fleet.tend():
             console.print(line, style="yellow", highlight=False)
         time.sleep(0.2)
+
+
+def exports(fleet: Fleet, bearer: str) -> list[str]:
+    """What to paste into another terminal: where `voc` is if it is not on the path, addresses, a token."""
+    activate = Path(sys.prefix) / "bin" / "activate"
+    there = shutil.which("voc") or not activate.exists()
+    apis = [f"{p.service.upper()}={p.url}" for p in fleet.processes if p.role == "api"]
+    return [
+        *([] if there else [f". {shlex.quote(str(activate))}"]),
+        f"export {' '.join(apis)}",
+        f"export VOC_TOKEN={bearer}",
+    ]
 
 
 def show(place: Installation, fleet: Fleet, console: Console) -> None:

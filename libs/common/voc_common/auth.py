@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 import msgspec
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import BadSignatureError, InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet, OKPKey
 from msgspec import Struct
 
-from voc_common.settings import Settings
+from voc_common.settings import Settings, SettingsError
 
 SCOPES: Mapping[str, str] = {
     "feedback:write": "send feedback and activities",
@@ -44,8 +44,14 @@ ROLES: Mapping[str, frozenset[str]] = {
 }
 """Scopes that a person's role stands for."""
 
+_WRONG: Mapping[type[Exception], str] = {
+    InvalidKeyIdError: "it was signed with a key that is not in use here; make one with `voc token` and this "
+    "installation's key (VOC_AUTH_KEYS_FILE)",
+    BadSignatureError: "it was changed, or signed with another key than it says",
+}
 _CACHED = 4096
 _CACHE_SECONDS = 60.0
+_REMOTE = ("https://", "http://")
 _ALGORITHMS = ["EdDSA", "Ed25519", "RS256"]
 
 
@@ -103,11 +109,14 @@ class Verifier:
     async def _verified(self, token: str, now: float) -> Principal:
         issuer = _unverified_issuer(token)
         if issuer not in self._issuers:
-            raise Unauthenticated("the token's issuer is not trusted here")
+            raise Unauthenticated(
+                "the token's issuer is not trusted here: VOC_AUTH_ISSUERS names those that are"
+            )
         try:
             claims = jwt.decode(token, await self._key_set(issuer), algorithms=_ALGORITHMS).claims
         except (JoseError, ValueError, KeyError, TypeError) as error:
-            raise Unauthenticated(f"the token does not verify: {type(error).__name__}") from error
+            why = _WRONG.get(type(error), "it is damaged, or of a form that is not taken here")
+            raise Unauthenticated(f"the token does not verify: {why}") from error
         return self._checked(claims, now)
 
     def _checked(self, claims: Mapping[str, Any], now: float) -> Principal:
@@ -148,15 +157,29 @@ def _issuers(settings: Settings) -> Sequence[tuple[str, str]]:
 
 
 async def _read(place: str) -> Any:
-    if place.startswith(("https://", "http://")):
+    if place.startswith(_REMOTE):
         try:
             async with httpx.AsyncClient(timeout=5) as client:
                 return (await client.get(place)).raise_for_status().json()
         except httpx.HTTPError as error:
             raise Unauthenticated("the issuer's keys cannot be fetched just now") from error
-    raw = await asyncio.to_thread(Path(place).read_bytes)
+    try:
+        raw = await asyncio.to_thread(Path(place).read_bytes)
+    except OSError as error:
+        raise Unauthenticated("the issuer's keys cannot be read here") from error
     found = msgspec.json.decode(raw)
     return {"keys": [{k: v for k, v in key.items() if k != "d"} for key in found["keys"]]}
+
+
+def require_keys(settings: Settings) -> None:
+    """Raise `SettingsError` where no token could ever be checked: better not to start than to refuse everybody."""
+    if any(place.startswith(_REMOTE) or Path(place).is_file() for _, place in _issuers(settings)):
+        return
+    raise SettingsError(
+        "no key to check tokens with: make one with `voc keys` and name its file in VOC_AUTH_KEYS_FILE, the "
+        "same on all hosts, or name your OIDC provider in VOC_AUTH_ISSUERS"
+        + (f" ({settings.auth_keys_file} is not there)" if settings.auth_keys_file else "")
+    )
 
 
 def _unverified_issuer(token: str) -> str:
@@ -168,7 +191,9 @@ def _unverified_issuer(token: str) -> str:
         claims = msgspec.json.decode(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         return str(claims["iss"])
     except (IndexError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Unauthenticated("the token is not a JWT") from error
+        raise Unauthenticated(
+            "the token is not a JWT; make one with `voc token --tenant main --all`"
+        ) from error
 
 
 def _strings(claim: Any) -> list[str]:

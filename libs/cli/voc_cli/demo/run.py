@@ -203,10 +203,9 @@ def run(
             return
         console.print()
         up.show(place, fleet, console)
-        console.print(
-            f"\nthe tenant {demo.tenant}, for a week:\nexport VOC_TOKEN={demo.client.token}",
-            soft_wrap=True,
-        )
+        console.print(f"\nthe tenant {demo.tenant}, for a week, to paste into other terminals:")
+        for line in up.exports(fleet, demo.client.token):
+            console.print(line, soft_wrap=True, highlight=False)
         console.print("\nCtrl-C stops all.", style="dim")
         up.tend(fleet, console)
 

@@ -8,9 +8,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from voc_common.postgres.database import Role, async_url, role_name
 from voc_common.postgres.migrations import head
-from voc_common.settings import Settings, load
+from voc_common.settings import Settings, SettingsError, load
 
 from voc_cli import services
+from voc_cli.deployment import fault
 from voc_cli.doctor.finding import Finding, bad, good, note
 from voc_cli.installation import Installation
 
@@ -26,15 +27,15 @@ async def database(place: Installation) -> AsyncIterator[Finding]:
     todo = "check DATABASE_URL, or unset it to use voc's own"
     try:
         engine = create_async_engine(async_url(place.database_url), connect_args={"timeout": 10})
-    except SQLAlchemyError as error:
-        yield bad(f"DATABASE_URL is not an address: {error}", todo)
+    except SettingsError as error:
+        yield bad(str(error), todo)
         return
     try:
         async with engine.connect() as connection:
             async for finding in _examine(connection, place):
                 yield finding
     except (OSError, TimeoutError, SQLAlchemyError) as error:
-        yield bad(f"Postgres cannot be reached: {getattr(error, 'orig', error)}", todo)
+        yield bad(fault(place.database_url, error), todo)
     finally:
         await engine.dispose()
 

@@ -10,17 +10,23 @@ from voc_cli.doctor import machine
 from voc_cli.doctor.bus import bus
 from voc_cli.doctor.database import database
 from voc_cli.doctor.finding import Finding, bad, good
-from voc_cli.installation import Installation, Report, installation, keys_file
+from voc_cli.installation import Installation, Report, installation, keys_file, unmade
 
 
 def examine(report: Report) -> Iterator[Finding]:
-    """Look at everything; servers of voc's own are started for it if they do not run."""
+    """Look at everything; servers of voc's own are started for it if they do not run, but never made."""
     home = default_home()
     yield from machine.python()
     yield from machine.room(home)
     yield from machine.embedded()
     yield from machine.ports()
     yield from machine.key(keys_file())
+    if missing := unmade(home):
+        yield bad(
+            f"no installation in this folder: {missing} is not there",
+            "voc up, or VOC_HOME=... for the folder of another",
+        )
+        return
     try:
         with installation(report) as place:
             if place.own_postgres or place.own_kafka:

@@ -40,6 +40,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     requests: int = 4
     patience: float = 300.0
     again: bool = False
+    wordless: bool = False
+    """Whether a file without any text or score is what is meant."""
 
 
 class Watch(Struct):
@@ -53,13 +55,14 @@ class Watch(Struct):
 
 
 class Outcome(Struct, frozen=True):
-    """What a load came to; `load` and `state` are those of a history load."""
+    """What a load came to; `created` are new sources, `load` and `state` are those of a history load."""
 
     rows: int
     counts: Counts
     resumed: bool
     seconds: float
     left_out: list[str]
+    created: list[str]
     load: str = ""
     state: str = ""
 
@@ -99,17 +102,18 @@ def run(plan: Plan, told: Callable[[Watch], None] = lambda _: None) -> Outcome:
     """
     began = time.monotonic()
     facts = inspect(plan.file, plan.mapping.encodings)
-    rows = Rows(plan.file, facts, plan.mapping)
+    rows = Rows(plan.file, facts, plan.mapping, wordless=plan.wordless)
+    created: list[str] = []
     if plan.again:
         _state_file(plan).unlink(missing_ok=True)
     try:
         book = Book(_state_file(plan), plan.rejects, _purpose(plan, facts), plan.requests)
         done = False
         try:
-            load = _begin(plan, book)
+            load = _begin(plan, book, created)
             watch = Watch(size=facts.size, counts=book.state.counts)
             try:
-                asyncio.run(_send(plan, rows, book, watch, told))
+                asyncio.run(_send(plan, rows, book, watch, created, told))
             except ExceptionGroup as several:
                 raise _first(several) from several
             if watch.rows != book.state.counts.rows:
@@ -125,8 +129,9 @@ def run(plan: Plan, told: Callable[[Watch], None] = lambda _: None) -> Outcome:
     left_out = (
         [] if plan.mapping.rest else [n for n in rows.header if n not in _named(plan.mapping)]
     )
+    seconds = time.monotonic() - began
     return Outcome(
-        watch.rows, book.state.counts, book.resumed, time.monotonic() - began, left_out, load, state
+        watch.rows, book.state.counts, book.resumed, seconds, left_out, created, load, state
     )
 
 
@@ -143,14 +148,14 @@ def _state_file(plan: Plan) -> Path:
     return plan.rejects.with_name(f"{plan.rejects.name}.state")
 
 
-def _begin(plan: Plan, book: Book) -> str:
+def _begin(plan: Plan, book: Book, created: list[str]) -> str:
     """The history load that the rows belong to: the one begun before, or a new one."""
     if not plan.history or book.state.load:
         return book.state.load
     source = plan.source or plan.mapping.source
     if not source:
         raise LoadError("a history load has one source: give --source")
-    ensure_source(plan, source)
+    ensure_source(plan, source, created)
     book.state.load = call(
         "POST", f"{plan.url}/v1/loads", plan.token, {"source": source, "history": True}
     )["load"]
@@ -158,8 +163,11 @@ def _begin(plan: Plan, book: Book) -> str:
     return book.state.load
 
 
-def ensure_source(plan: Plan, source: str) -> None:
-    """Create a source unless it is there; a token that may not look leaves that to the answers for its rows."""
+def ensure_source(plan: Plan, source: str, created: list[str]) -> None:
+    """Create a source unless it is there, and add it to `created`.
+
+    A token that may not look leaves that to the answers for its rows.
+    """
     place = f"{plan.url}/v1/sources/{quote(source, safe='')}"
     try:
         call("GET", place, plan.token)
@@ -167,6 +175,7 @@ def ensure_source(plan: Plan, source: str) -> None:
         if error.status == 404:
             settings = plan.mapping.source_settings if source == plan.mapping.source else {}
             call("PUT", place, plan.token, settings)
+            created.append(source)
         elif error.status not in (403, 422):
             raise
 
@@ -201,15 +210,23 @@ def entries(rows: Rows, mapper: Mapper) -> Iterator[Entry]:
                 yield Entry(row.line, b"", row.content, str(error))
 
 
-def preview(file: Path, mapping: Mapping, source: str, count: int) -> Iterator[str]:
+def preview(
+    file: Path, mapping: Mapping, source: str, count: int, *, wordless: bool = False
+) -> Iterator[str]:
     """The first items of a file as JSON, or why a row is none: for who writes a mapping."""
-    with contextlib.closing(Rows(file, inspect(file, mapping.encodings), mapping)) as rows:
+    facts = inspect(file, mapping.encodings)
+    with contextlib.closing(Rows(file, facts, mapping, wordless=wordless)) as rows:
         for entry in islice(entries(rows, Mapper(mapping, source)), count):
             yield f"line {entry.line}: {entry.fault or entry.item.decode()}"
 
 
 async def _send(
-    plan: Plan, rows: Rows, book: Book, watch: Watch, told: Callable[[Watch], None]
+    plan: Plan,
+    rows: Rows,
+    book: Book,
+    watch: Watch,
+    created: list[str],
+    told: Callable[[Watch], None],
 ) -> None:
     lanes = [Lane(number) for number in range(plan.requests)]
     # Connections go where the plan says, whatever proxy the environment names.
@@ -227,7 +244,7 @@ async def _send(
         serving = [group.create_task(sender.serve(lane)) for lane in lanes]
         # A task of its own: while ingest is away nothing is read, and that is what must be shown.
         telling = group.create_task(_tell(lambda: told(_seen(watch, rows, sender))))
-        await _read(plan, rows, lanes, list(book.state.lanes), watch)
+        await _read(plan, rows, lanes, list(book.state.lanes), watch, created)
         for lane in lanes:
             await lane.end()
         await asyncio.wait(serving)
@@ -245,7 +262,14 @@ def _seen(watch: Watch, rows: Rows, sender: Sender) -> Watch:
     return watch
 
 
-async def _read(plan: Plan, rows: Rows, lanes: list[Lane], done: list[int], watch: Watch) -> None:
+async def _read(
+    plan: Plan,
+    rows: Rows,
+    lanes: list[Lane],
+    done: list[int],
+    watch: Watch,
+    created: list[str],
+) -> None:
     sources: set[str] = set()
     for entry in entries(rows, Mapper(plan.mapping, plan.source)):
         watch.rows += 1
@@ -254,7 +278,7 @@ async def _read(plan: Plan, rows: Rows, lanes: list[Lane], done: list[int], watc
         if entry.line > done[number]:
             source = entry.key.partition("\x1f")[0]
             if source and source not in sources:
-                await asyncio.to_thread(ensure_source, plan, source)
+                await asyncio.to_thread(ensure_source, plan, source, created)
                 sources.add(source)
             await lanes[number].add(entry)
         if watch.rows % 100 == 0:

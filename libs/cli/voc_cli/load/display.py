@@ -23,7 +23,7 @@ def progress(console: Console, name: str) -> Generator[Callable[[Watch], None]]:
         # Rows of an earlier run are skipped, not sent: they would flatter the rate.
         first.append(watch.counts.rows) if not first else None
         rate = (watch.counts.rows - first[0]) / max(time.monotonic() - began, 1e-6)
-        text = f"{watch.counts.rows:,} rows, {rate:,.0f}/s"
+        text = f"{counted(watch.counts.rows)}, {rate:,.0f}/s"
         if watch.counts.rejected:
             text += f", {watch.counts.rejected:,} rejected"
         return f"{text}; waiting: {watch.waiting}" if watch.waiting else text
@@ -57,6 +57,11 @@ def progress(console: Console, name: str) -> Generator[Callable[[Watch], None]]:
         )
 
 
+def counted(rows: int) -> str:
+    """A number of rows in words."""
+    return f"{rows:,} row{'' if rows == 1 else 's'}"
+
+
 def summary(outcome: Outcome, plan: Plan, console: Console) -> None:
     """Say what a load came to."""
     counts = outcome.counts
@@ -66,8 +71,10 @@ def summary(outcome: Outcome, plan: Plan, console: Console) -> None:
             style="dim",
             soft_wrap=True,
         )
+    for source in outcome.created:
+        console.print(f"created source {source}", highlight=False)
     console.print(
-        f"{outcome.rows:,} rows = {counts.accepted:,} accepted + {counts.unchanged:,} unchanged "
+        f"{counted(outcome.rows)} = {counts.accepted:,} accepted + {counts.unchanged:,} unchanged "
         f"+ {counts.rejected:,} rejected, in {outcome.seconds:.1f} s"
         + (" (resumed)" if outcome.resumed else ""),
         highlight=False,

@@ -10,11 +10,12 @@ from typing import Any, Literal, TextIO
 import msgspec
 from msgspec import Struct
 
-from voc_cli.load.mapping import Mapping
+from voc_cli.load.mapping import Mapping, telling
 
 LONGEST = 1024 * 1024
 """Characters of a cell or a line; a record has at most 256 KiB."""
 _BLOCK = 1024 * 1024
+_DELIMITERS = ";\t|"
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16",
@@ -88,10 +89,17 @@ def _winnow(
 
 
 class Rows:
-    """The rows of a file, broken ones too. `header` is that of a CSV."""
+    """The rows of a file, broken ones too. `header` is that of a CSV.
 
-    def __init__(self, path: Path, facts: Facts, mapping: Mapping) -> None:
+    Raises `FileFault` for a CSV that the mapping cannot make sense of: also where no column becomes a text
+    or a score, unless it is `wordless` on purpose.
+    """
+
+    def __init__(
+        self, path: Path, facts: Facts, mapping: Mapping, *, wordless: bool = False
+    ) -> None:
         self._mapping = mapping
+        self._wordless = wordless
         self._escaped = facts.errors == "surrogateescape"
         self._encoding = facts.encoding
         newline = "" if mapping.form == "csv" else "\n"
@@ -130,6 +138,22 @@ class Rows:
             raise FileFault(
                 f"this mapping needs the columns {wanted}; the header is {', '.join(self.header)}"
             )
+        content = telling(self._mapping)
+        if not self._wordless and content and not content & set(self.header):
+            raise FileFault(self._senseless(known, content))
+
+    def _senseless(self, known: set[str], content: set[str]) -> str:
+        lost = [name for name in self.header if name not in known]
+        said = (
+            f"no column of this file becomes a text or a score ({' or '.join(sorted(content))}). "
+            f"Not known to the mapping: {', '.join(lost) or 'none'}; it reads {', '.join(sorted(known))}. "
+        )
+        other = next((c for c in _DELIMITERS if c in "".join(self.header)), "")
+        if len(self.header) == 1 and other:
+            said += (
+                f"The columns seem to be separated by {other!r}: say so in a mapping (delimiter). "
+            )
+        return f"{said}Rename columns, write a mapping, or say --wordless if it is meant so"
 
     def __iter__(self) -> Iterator[Row]:
         rows = self._csv() if self._mapping.form == "csv" else self._jsonl()

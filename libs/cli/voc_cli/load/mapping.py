@@ -81,6 +81,16 @@ def targets(found: Target | list[Target]) -> list[Column]:
     return [Column(t) if isinstance(t, str) else t for t in several]
 
 
+def telling(mapping: Mapping) -> set[str]:
+    """The columns that become the text or the score of feedback: without any there is nothing to count or read."""
+    return {
+        name
+        for name, column in mapping.columns.items()
+        for t in targets(column)
+        if mapping.record == "feedback" and t.to in ("/text", "/score/value", "/score")
+    }
+
+
 def pointer(value: str) -> tuple[str, ...]:
     """The parts of a JSON pointer (RFC 6901); raises `MappingError`."""
     if value and not value.startswith("/"):

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
-from voc_common.auth import Verifier
+from voc_common.auth import Verifier, require_keys
 from voc_common.http import dead_letters, problems
 from voc_common.http.documents import document
 from voc_common.postgres import Database, DatabaseAway
@@ -58,7 +58,9 @@ def create_app(
     `faults` maps the service's own exceptions to a status. `start` runs before the first request and may return
     what to run at the end. `larger_bodies` maps the paths that take more than `MAX_BODY` bytes to how many:
     a JSON body is read before the token is looked at, so only routes that read it themselves should.
+    Raises `SettingsError` where nothing names a key that tokens could be checked with.
     """
+    require_keys(settings)
     voc = App(service, settings)
 
     @contextlib.asynccontextmanager

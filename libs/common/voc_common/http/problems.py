@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from voc_common.auth import Forbidden, Unauthenticated
+from voc_common.http import hints
 from voc_common.postgres import DatabaseAway, DataError, StatementRefused
 from voc_common.postgres.database import Retry
 
@@ -61,40 +62,62 @@ def response(
     return JSONResponse(body | extra, status, headers, media_type="application/problem+json")
 
 
-Answer = Callable[[Any], JSONResponse]
+Answer = Callable[[Request, Any], JSONResponse]
+
+JSON_WANTED = "send the header content-type: application/json"
 
 
-def _invalid(error: RequestValidationError) -> JSONResponse:
+def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    found = error.errors()[:20]
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if any(tuple(e["loc"]) == ("body",) for e in found) and not given.endswith("json"):
+        return response(422, f"{JSON_WANTED}; without it the body is not read as JSON")
     faults = [
-        {"at": "/" + "/".join(str(p) for p in e["loc"]), "message": e["msg"]}
-        for e in error.errors()[:20]
+        {"at": "/" + "/".join(str(p) for p in e["loc"]), "message": _message(request, e)}
+        for e in found
     ]
     return response(422, "; ".join(f"{f['at']}: {f['message']}" for f in faults[:3]), errors=faults)
 
 
-def _http(error: HTTPException) -> JSONResponse:
-    return response(error.status_code, str(error.detail), dict(error.headers or {}))
+def _message(request: Request, error: Mapping[str, Any]) -> str:
+    said = str(error["msg"])
+    if error["type"] == "extra_forbidden" and error["loc"][0] == "body":
+        document = request.app.openapi()
+        schema = hints.body_schema(document, request.scope["route"].path, request.method)
+        allowed = hints.fields(document, schema, error["loc"][1:-1])
+        return f"there is no such field; there are {', '.join(allowed)}" if allowed else said
+    return said
 
 
-def _away(error: Exception) -> JSONResponse:
+def _http(request: Request, error: HTTPException) -> JSONResponse:
+    detail, headers = str(error.detail), dict(error.headers or {})
+    if error.status_code == 404 and "endpoint" not in request.scope:
+        detail = "there is no such path here; GET /docs lists the routes"
+    elif error.status_code == 405:
+        taken = headers.get("Allow") or "other methods"
+        detail = f"this path does not take {request.method[:20]}; it takes {taken}"
+    return response(error.status_code, detail, headers)
+
+
+def _away(_: Request, error: Exception) -> JSONResponse:
     log.warning("not available: %s", error)
     return response(503, "the database cannot be reached; try again", {"Retry-After": "2"})
 
 
-def _refused(error: DataError) -> JSONResponse:
+def _refused(_: Request, error: DataError) -> JSONResponse:
     log.info("refused by the database: %s", error)
     return response(422, "a value cannot be stored: a NUL character, or out of range")
 
 
-def _bug(error: Exception) -> JSONResponse:
+def _bug(_: Request, error: Exception) -> JSONResponse:
     log.error("unhandled", exc_info=error)
     return response(500, "a fault of this service; it has been logged")
 
 
 _ANSWERS: Mapping[type[Exception], Answer] = {
-    Problem: lambda e: response(e.status, e.detail, e.headers, **e.extra),
-    Unauthenticated: lambda e: response(401, str(e), {"WWW-Authenticate": 'Bearer realm="voc"'}),
-    Forbidden: lambda e: response(403, str(e)),
+    Problem: lambda _, e: response(e.status, e.detail, e.headers, **e.extra),
+    Unauthenticated: lambda _, e: response(401, str(e), {"WWW-Authenticate": 'Bearer realm="voc"'}),
+    Forbidden: lambda _, e: response(403, str(e)),
     RequestValidationError: _invalid,
     HTTPException: _http,
     DatabaseAway: _away,
@@ -109,8 +132,8 @@ def install(app: FastAPI, faults: Mapping[type[Exception], int]) -> None:
     """Turn every error of the app into problem+json; `faults` are the service's own and their status."""
 
     def handler(answer: Answer) -> Callable[[Request, Any], Awaitable[JSONResponse]]:
-        async def answered(_: Request, error: Any) -> JSONResponse:
-            return answer(error)
+        async def answered(request: Request, error: Any) -> JSONResponse:
+            return answer(request, error)
 
         return answered
 
@@ -120,5 +143,5 @@ def install(app: FastAPI, faults: Mapping[type[Exception], int]) -> None:
         app.add_exception_handler(kind, handler(partial(_fault, status)))
 
 
-def _fault(status: int, error: Exception) -> JSONResponse:
+def _fault(status: int, _: Request, error: Exception) -> JSONResponse:
     return response(status, str(error))

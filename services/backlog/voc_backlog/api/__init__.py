@@ -20,6 +20,7 @@ def app() -> FastAPI:
         use_cases.NotThere: 404,
         NoSuchVersion: 404,
         use_cases.Occupied: 409,
+        use_cases.UnknownCause: 422,
         acts.NotAllowed: 409,
         acts.Unfit: 422,
     }

@@ -1,6 +1,7 @@
 """What people do with items: flag a defect, take a step, edit; and what can be read of them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 
 from msgspec import Struct
 from voc_common.postgres import Transaction
@@ -36,6 +37,10 @@ class Occupied(ValueError):
     """Another item about the same is open; the message names it."""
 
 
+class UnknownCause(ValueError):
+    """The tenant's published taxonomy has no such cause; the message names it and similar ones."""
+
+
 class View(Struct, frozen=True):
     """An item with its latest evidence and trail."""
 
@@ -55,11 +60,14 @@ async def flag(
 ) -> tuple[Item, bool]:
     """Take a person's word that something is broken: (the item it belongs to, whether that is new).
 
-    `change` names and assigns a new item; on one that is there it changes nothing.
+    `change` names and assigns a new item; on one that is there it changes nothing. Raises `UnknownCause`
+    where nothing is known of the cause: neither by a taxonomy that has been published, nor by an item or issue.
     """
     ground = (await tenants.grounds(tx, [subject[0]]))[subject[0]]
     await lock(tx, [subject])
     board = await load(tx, [subject])
+    if not board.items and not board.issues:
+        _check_cause(subject[1], ground)
     now = clock()
     item = acts.receiver(subject, board.items, now, ground.policy)
     new = not item.said and item.state in {"", "retired"}
@@ -70,6 +78,17 @@ async def flag(
     judged = await judge(tx, board, {ground.tenant: ground}, [subject], {}, act)
     await repository.add_flag(tx, subject[0], item.item, note, told, by)
     return _one(judged, item.item), new
+
+
+def _check_cause(cause: str, ground: Ground) -> None:
+    if not cause or not ground.nodes or cause in ground.nodes:
+        return
+    near = get_close_matches(cause, ground.nodes, n=3)
+    guess = f"; did you mean {' or '.join(near)}?" if near else "."
+    raise UnknownCause(
+        f"version {ground.taxonomy_version} of the taxonomy has no cause {cause}{guess} "
+        "GET /v1/taxonomy of taxonomy lists them"
+    )
 
 
 async def move(

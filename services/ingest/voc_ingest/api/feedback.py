@@ -9,9 +9,11 @@ from msgspec import Raw, Struct
 from voc_common.auth import Principal
 from voc_common.events import Kind
 from voc_common.http import Problem, caller
+from voc_common.http.problems import JSON_WANTED
 from voc_common.telemetry import sampled
 
 from voc_ingest.api.documents import answers, json_body
+from voc_ingest.api.explaining import explained
 from voc_ingest.api.service import Service, service_of
 from voc_ingest.domain.items import ActivityItem, FeedbackItem
 from voc_ingest.domain.normalising import Refused, normalise
@@ -89,7 +91,7 @@ def _read_item(raw: bytes | Raw, event_kind: Kind) -> FeedbackItem | Refused:
     try:
         return _single[event_kind](raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        return Refused(str(error))
+        return Refused(explained(str(error), event_kind))
 
 
 def _json_only(request: Request) -> None:
@@ -97,7 +99,7 @@ def _json_only(request: Request) -> None:
         request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     )
     if given != "application/json":
-        raise Problem(415, "send application/json")
+        raise Problem(415, JSON_WANTED)
 
 
 def _entries(
