@@ -180,14 +180,14 @@ class _Teller:
         return self._add(at, person, self.voices.complaint(at, person, fault), (fault.cause,))
 
     def _namesakes(self, fault: Fault) -> WrongMerge:
-        """Father and son: each answers the survey and each meets the fault on the same day."""
+        """Father and son: each answers the survey and each meets the fault, late in it and by day."""
         elder, younger = self.pair
         keys: list[Key] = []
-        day = fault.onset + min(fault.end - fault.onset, DAY) / 3
-        noon = local_noon(day)
-        at = min(max(day, noon - timedelta(hours=2)), noon + timedelta(hours=6))
-        if at < fault.onset:
-            at = local_noon(fault.onset + DAY)
+        late = fault.onset + (fault.end - fault.onset) * 2 / 3
+        noon = local_noon(late)
+        if late > noon + timedelta(hours=6):
+            noon += DAY
+        at = max(late, noon - timedelta(hours=2))
         for offset, person in enumerate((elder, younger, elder, younger)):
             when = at + timedelta(minutes=11 * offset)
             said = say(self.rng, fault.cause, self.voices.product(person, fault))

@@ -1,6 +1,6 @@
 """A wrong merge: made, seen in the numbers, undone, and held against a rebuild from the archive."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from voc_cli.company import Company
@@ -36,6 +36,36 @@ def wrong_merge(
     )
     rebuilt = _equal(client, issue, before, tend)
     return {"before": before, "merged": merged, "undone": undone, "rebuilt": rebuilt}
+
+
+def correct(client: Client, records: Sequence[str], cause: str, tend: Tend) -> int:
+    """Say as a person what tickets are about where the model did not; returns how many it did not know.
+
+    The scorecard counts them when this returns.
+    """
+    missed = [
+        record
+        for record in records
+        if cause
+        not in (
+            c["id"] for c in client.get("taxonomy", f"/v1/records/{record}")["decision"]["causes"]
+        )
+    ]
+    before = _told(client, cause)
+    for record in missed:
+        client.post("taxonomy", f"/v1/records/{record}/corrections", {"causes": [cause]})
+
+    def counted() -> bool | None:
+        return (_told(client, cause) == before + len(missed) and current(client)) or None
+
+    until("the corrections on the scorecard", counted, tend, 120)
+    return len(missed)
+
+
+def _told(client: Client, cause: str) -> int:
+    """Records of a cause."""
+    card = client.get("scorecard", "/v1/scorecard", by="cause", window="90d")
+    return sum(c["volume"]["records"] for c in card["cells"] if c["value"] == cause)
 
 
 def _person(client: Client, identifier: dict[str, str]) -> str:

@@ -150,11 +150,17 @@ class Demo:
         case = self.company.truth.wrong_merge
         outbreak = next(o for o in self.company.truth.outbreaks if o.name == case.outbreak)
         issues = findings.of(outbreak, findings.of_issues(found))
+        tickets = [self.ids[key] for key in case.records if key in outbreak.records]
+        missed = merging.correct(self.client, tickets, outbreak.cause, self.tend)
+        if missed:
+            self.say(
+                f"an agent corrected {missed} of {len(tickets)} tickets of two customers: {outbreak.cause}"
+            )
         result = merging.wrong_merge(
             self.client, self.company, issues[0].name if issues else None, self.tend, self.say
         )
         showing.merge(self.console, result)
-        self.report["merge"] = result
+        self.report["merge"] = result | {"corrected_before": missed}
 
     def _live(self) -> None:
         told = self.company
