@@ -5,7 +5,7 @@ from typing import Any
 
 from voc_cli.company import Company
 from voc_cli.demo import findings
-from voc_cli.demo.client import Client, until
+from voc_cli.demo.client import Client, TooLate, until
 
 Numbers = dict[str, Any]
 Tend = Callable[[], None]
@@ -87,7 +87,10 @@ def _changed(client: Client, issue: str | None, before: Numbers, tend: Tend) -> 
         now = findings.numbers(client, issue)
         return now if all(now[k] != before[k] for k in moving) and current(client) else None
 
-    return until("the merge in every number", look, tend, 120)
+    try:
+        return until("the merge in every number", look, tend, 120)
+    except TooLate as late:
+        raise TooLate(f"{late}: from {before} to {findings.numbers(client, issue)}") from late
 
 
 def _equal(client: Client, issue: str | None, before: Numbers, tend: Tend) -> Numbers:
