@@ -29,13 +29,18 @@ signal.pause()
 """
 
 
-def gone(pid: int) -> bool:
-    """Whether no process has this pid any more (a zombie of another parent is as good as gone)."""
+def state(pid: int) -> str:
+    """The kernel's letter for the state of a process, "" if there is none of this pid."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
-        return True
-    return stat.rpartition(")")[2].split()[0] == "Z"
+        return ""
+    return stat.rpartition(")")[2].split()[0]
+
+
+def gone(pid: int) -> bool:
+    """Whether no process has this pid any more (a zombie of another parent is as good as gone)."""
+    return state(pid) in ("", "Z")
 
 
 def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
@@ -147,5 +152,7 @@ def test_children_end_with_a_killed_supervisor_frozen_ones_too(
         pids = json.loads(supervisor.stdout.readline())
         assert len(pids) == 2
         assert not any(gone(pid) for pid in pids)
+        # The kernel ends and wakes only members that are stopped when the group is orphaned.
+        until(lambda: state(pids[1]) == "T")
         supervisor.kill()
     until(lambda: all(gone(pid) for pid in pids), 30)
