@@ -21,9 +21,14 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 from voc_local import home
 from voc_local.ground import Ground
 from voc_local.lifeline import wait_for_end
+
+# How long an example takes to draw says something of the machine, and nothing of the code.
+settings.register_profile("voc", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("voc")
 
 # Inherited by the workers of pytest-xdist: where this run's servers are, and whose they are.
 HOME = "VOC_TEST_HOME"

@@ -266,11 +266,20 @@ def test_an_api_that_stays_away_is_given_up_and_the_load_goes_on_later(
     assert tenant.get("/v1/sources/survey")["accepted"] == 5000
 
 
+# A shell starts what runs in its background with SIGINT ignored, and its children inherit that.
+COMMAND = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from voc_cli.main import main
+main()
+"""
+
+
 def load_command(
     place: Installation, folder: Path, tenant: Any, *arguments: str
 ) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "voc_cli", "load", *arguments, "--mapping", "generic-csv"],
+        [sys.executable, "-c", COMMAND, "load", *arguments, "--mapping", "generic-csv"],
         env=place.environment()
         | {"VOC_TOKEN": tenant.token, "VOC_URL_INGEST": tenant.url, "COLUMNS": "200"},
         cwd=folder,

@@ -86,9 +86,28 @@ class Traces:
         span = self._spans.get(f"{event.tenant}/{getattr(event, 'record_id', '')}".encode())
         if span is None:
             return ""
-        carrier: dict[str, str] = {}
-        _propagator.inject(carrier, trace.set_span_in_context(span))
-        return carrier.get("traceparent", "")
+        return _traceparent(span)
+
+
+def _traceparent(span: Any) -> str:
+    """The header that names a span as the parent of what follows."""
+    carrier: dict[str, str] = {}
+    _propagator.inject(carrier, trace.set_span_in_context(span))
+    return carrier.get("traceparent", "")
+
+
+@contextlib.contextmanager
+def accepting(service: str, traceparent: str) -> Generator[str]:
+    """A span for a request if its sender sampled it; gives the header for what follows from it, else ""."""
+    if not sampled(traceparent):
+        yield ""
+        return
+    context = _propagator.extract({"traceparent": traceparent})
+    kind = trace.SpanKind.SERVER
+    with trace.get_tracer("voc").start_as_current_span(
+        f"{service} accept", context=context, kind=kind
+    ) as span:
+        yield _traceparent(span)
 
 
 @contextlib.contextmanager

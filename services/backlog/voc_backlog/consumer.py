@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from voc_common import telemetry
 from voc_common.events import HotIssueChanged, TaxonomyPublished, TenantConfigured
 from voc_common.settings import load
 from voc_common.stage import Handler, Subscriptions
@@ -22,5 +21,4 @@ SUBSCRIPTIONS: Mapping[type[Any], Handler] = {
 def worker() -> Worker:
     """The worker, its settings from the environment."""
     settings = load(BacklogSettings)
-    telemetry.configure("backlog", settings.otel_endpoint)
     return Worker("backlog", settings, Subscriptions(handlers=SUBSCRIPTIONS))

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from voc_common import telemetry
 from voc_common.events import RecordsErased
 from voc_common.settings import load
 from voc_common.stage import Handler, Subscriptions
@@ -24,7 +23,6 @@ SUBSCRIPTIONS: Mapping[type[Any], Handler] = {RecordsErased: records_erased}
 def worker() -> Worker:
     """The worker, its settings from the environment."""
     settings = load(IngestSettings)
-    telemetry.configure("ingest", settings.otel_endpoint)
     pending, ticks = settings.pending_seconds, settings.tick_seconds
     jobs = [
         Job("pending", partial(publish_pending, seconds=pending), min(pending / 4, 0.5)),

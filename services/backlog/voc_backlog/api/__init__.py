@@ -1,7 +1,6 @@
 """The HTTP API of the backlog: items with evidence and trail, steps, routes to owners."""
 
 from fastapi import FastAPI
-from voc_common import telemetry
 from voc_common.http import create_app
 from voc_common.settings import load
 
@@ -15,7 +14,6 @@ from voc_backlog.settings import BacklogSettings
 def app() -> FastAPI:
     """The app, its settings from the environment; a factory for uvicorn."""
     settings = load(BacklogSettings)
-    telemetry.configure("backlog", settings.otel_endpoint)
     faults: dict[type[Exception], int] = {
         use_cases.NotThere: 404,
         NoSuchVersion: 404,

@@ -1,7 +1,7 @@
 """The HTTP edge of ingest."""
 
 from fastapi import FastAPI
-from voc_common import gc_settings, telemetry
+from voc_common import gc_settings
 from voc_common.http import create_app
 from voc_common.settings import load
 
@@ -14,7 +14,6 @@ from voc_ingest.settings import IngestSettings
 def app() -> FastAPI:
     """The app, its settings from the environment; a factory for uvicorn."""
     settings = load(IngestSettings)
-    telemetry.configure("ingest", settings.otel_endpoint)
     routers = [feedback.router, tenants.router, loads.router, records.router]
     found = create_app("ingest", settings, routers, start=start)
     document(found)

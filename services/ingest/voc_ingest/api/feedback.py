@@ -1,6 +1,7 @@
 """Routes that take feedback and activities, one at a time or up to 1,000 at once."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Annotated, Any
 
 import msgspec
@@ -10,7 +11,7 @@ from voc_common.auth import Principal
 from voc_common.events import Kind
 from voc_common.http import Problem, caller
 from voc_common.http.problems import JSON_WANTED
-from voc_common.telemetry import sampled
+from voc_common.telemetry import accepting
 
 from voc_ingest.api.documents import answers, json_body
 from voc_ingest.api.explaining import explained
@@ -102,6 +103,10 @@ def _json_only(request: Request) -> None:
         raise Problem(415, JSON_WANTED)
 
 
+def _accepting(request: Request) -> AbstractContextManager[str]:
+    return accepting("ingest", request.headers.get("traceparent", ""))
+
+
 def _entries(
     items: Sequence[FeedbackItem | Refused], event_kind: Kind, known: Known, traceparent: str
 ) -> list[Entry | Refused]:
@@ -132,14 +137,14 @@ async def _take_batch(
         sources = {i.source for i in items if not isinstance(i, Refused)}
         known = await here.known(who.tenant, sources)
         here.charge(known, len(items))
-        traceparent = sampled(request.headers.get("traceparent", ""))
-        entries = _entries(items, event_kind, known, traceparent)
-        try:
-            results = await here.door.receive(
-                known, event_kind, entries, "bulk" if load else "live", load
-            )
-        except LoadClosed as error:
-            raise Problem(409, str(error)) from error
+        with _accepting(request) as traceparent:
+            entries = _entries(items, event_kind, known, traceparent)
+            try:
+                results = await here.door.receive(
+                    known, event_kind, entries, "bulk" if load else "live", load
+                )
+            except LoadClosed as error:
+                raise Problem(409, str(error)) from error
     counts = {"accepted": 0, "unchanged": 0, "erased": 0, "rejected": 0}
     for result in results:
         counts[result.status] += 1
@@ -156,11 +161,11 @@ async def _take_one(request: Request, who: Principal, here: Service, event_kind:
             raise Problem(item.status, str(item))
         known = await here.known(who.tenant, {item.source})
         here.charge(known, 1)
-        traceparent = sampled(request.headers.get("traceparent", ""))
-        (entry,) = _entries([item], event_kind, known, traceparent)
-        if isinstance(entry, Refused):
-            raise Problem(entry.status, str(entry))
-        result = await here.gatherer.receive(known, event_kind, entry)
+        with _accepting(request) as traceparent:
+            (entry,) = _entries([item], event_kind, known, traceparent)
+            if isinstance(entry, Refused):
+                raise Problem(entry.status, str(entry))
+            result = await here.gatherer.receive(known, event_kind, entry)
     if result.status == "erased":
         raise Problem(
             410, "this record was erased and is not taken again", record_id=result.record_id

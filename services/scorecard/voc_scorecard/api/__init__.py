@@ -1,7 +1,7 @@
 """The HTTP edge of the scorecard."""
 
 from fastapi import FastAPI
-from voc_common import gc_settings, telemetry
+from voc_common import gc_settings
 from voc_common.http import create_app
 from voc_common.settings import load
 
@@ -12,7 +12,6 @@ from voc_scorecard.settings import ScorecardSettings
 def app() -> FastAPI:
     """The app, its settings from the environment; a factory for uvicorn."""
     settings = load(ScorecardSettings)
-    telemetry.configure("scorecard", settings.otel_endpoint)
     found = create_app(
         "scorecard",
         settings,
