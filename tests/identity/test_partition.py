@@ -352,6 +352,20 @@ async def test_a_value_crosses_the_generic_threshold_both_ways(
     assert there == await expected(database, settings, tenant, told)
     assert "" not in {p for p, _ in there.values()}, "four names again: the Anns are one person"
 
+    fifth = one(20, 1, "Finn")
+    told.events.append(fifth)
+    await deliver(database, settings, told.events, random.Random(4))
+    there = await stored(database, tenant)
+    assert {p for p, _ in there.values()} == {""}, "a fifth name again"
+    told.erased = {fifth.record_id}
+    await database.retried(
+        lambda tx: people.erase_records(tx, tenant, told.erased, "asked", settings)
+    )
+    await deliver(database, settings, told.events, random.Random(5))
+    there = await stored(database, tenant)
+    assert there == await expected(database, settings, tenant, told)
+    assert "" not in {p for p, _ in there.values()}, "it was erased: the phone links again"
+
 
 async def test_blocked_values_of_the_tenant_are_read_anew(
     database: Database, settings: IdentitySettings
