@@ -6,18 +6,13 @@ The same path as voc's, each stage a process: store and pass on, find or make th
 cause by a word list, count. No versions, no batches, no dead letters: a redelivery would count twice.
 """
 
-import argparse
 import asyncio
-import multiprocessing
 import sys
-import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import msgspec
-import psutil
 from faststream import FastStream
 from faststream.kafka import KafkaBroker
 from pydantic import BaseModel
@@ -26,12 +21,13 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from voc_common import bus
 from voc_common.postgres.database import async_url
-from voc_local.ground import Ground, ground
+from voc_common.wire import Outgoing
+from voc_local.ground import Ground
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from load import Load
-from meter import tree_seconds
+from running import main, measured, spawned
 
 STAGES = ("ingest", "identity", "taxonomy", "scorecard")
 PARTITIONS = 6
@@ -163,11 +159,7 @@ async def run(servers: Ground, events: int, warm: int) -> dict[str, Any]:
         await connection.run_sync(Base.metadata.create_all)
     await engine.dispose()
     database = await asyncpg.connect(servers.database_url)
-    spawn = multiprocessing.get_context("spawn")
-    arguments = (servers.kafka, servers.database_url)
-    workers = {n: spawn.Process(target=process, args=(n, *arguments), daemon=True) for n in STAGES}
-    for worker in workers.values():
-        worker.start()
+    workers = spawned(process, {name: name for name in STAGES}, servers)
     load = Load(seed=7)
     encode = msgspec.json.Encoder().encode
     producer = bus.Producer(servers.kafka, "")
@@ -176,53 +168,20 @@ async def run(servers: Ground, events: int, warm: int) -> dict[str, Any]:
         records = [load.record() for _ in range(count)]
         headers = [("content-type", b"application/json")]
         await producer.publish(
-            [
-                bus.Outgoing("naive.ingest", str(r["id"]).encode(), encode(r), headers)
-                for r in records
-            ]
+            [Outgoing("naive.ingest", str(r["id"]).encode(), encode(r), headers) for r in records]
         )
         counted = "select coalesce(sum(records), 0) from count where cell like 'channel:%'"
         while await database.fetchval(counted) < total:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
 
     await through(warm, warm)
-    assert servers.postgres_server is not None
-    assert servers.kafka_server is not None
-    pids = {n: w.pid or 0 for n, w in workers.items()}
-    pids |= {"postgres": servers.postgres_server.pid, "kafka": servers.kafka_server.pid}
-    tops = {name: psutil.Process(pid) for name, pid in pids.items()}
-    before = {name: tree_seconds(top) for name, top in tops.items()}
-    began = time.monotonic()
-    await through(events, warm + events)
-    seconds = time.monotonic() - began
-    us = {n: round((tree_seconds(t) - before[n]) / events * 1e6) for n, t in tops.items()}
+    report = await measured(servers, workers, events, lambda: through(events, warm + events))
     for worker in workers.values():
         worker.kill()
     await producer.close()
     await database.close()
-    return {
-        "events": events,
-        "events_per_second": round(events / seconds, 1),
-        "us_per_event": us | {"all": sum(us.values())},
-    }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--events", type=int, default=300)
-    parser.add_argument("--warm", type=int, default=50)
-    parser.add_argument("--report", type=Path)
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="voc-bench-") as folder:
-        Path(folder).chmod(0o711)
-        with ground(Path(folder)) as servers:
-            report = asyncio.run(run(servers, asked.events, asked.warm))
-    print(msgspec.json.format(msgspec.json.encode(report)).decode())
-    if asked.report:
-        asked.report.write_bytes(msgspec.json.encode(report))
+    return report
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, run, events=300, warm=50)
