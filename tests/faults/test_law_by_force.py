@@ -31,7 +31,7 @@ async def until(true: Callable[[], bool], seconds: float = 60) -> None:
 async def counted(telling: Telling, wanted: int) -> None:
     """Wait until the scorecard knows so many records more than now."""
     goal = wanted
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(150):
         while True:
             [row] = await telling.system.rows(
                 "select count(*) as n from scorecard.record where tenant = $1 and rev_version <> ''",
@@ -76,7 +76,7 @@ async def frozen_in_transaction(system: System, process: Process) -> int:
     frozen = psutil.Process(process.pid)
     server = await asyncpg.connect(system.database_url)
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(150):
             while True:
                 ports = [c.laddr.port for c in frozen.net_connections("tcp4")]
                 if await server.fetch(WRITING, ports, records):
@@ -107,8 +107,17 @@ async def given_up(system: System, backend: int) -> None:
 
 
 async def test_workers_frozen_inside_a_transaction(whole: System) -> None:
-    telling, enough = await begin(whole, 12), asyncio.Event()
     pairs = [whole.fleet.of(service, "worker")[:2] for service in COUNTING]
+    try:
+        await freeze_and_wake(whole, pairs)
+    finally:
+        for one, _ in pairs:
+            one.thaw()
+
+
+async def freeze_and_wake(whole: System, pairs: list[list[Process]]) -> None:
+    """One of each pair is frozen inside a transaction, outlived by the other, and woken."""
+    telling, enough = await begin(whole, 12), asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(telling.stories_until(enough, 200))
         backends = await asyncio.gather(*(frozen_in_transaction(whole, one) for one, _ in pairs))

@@ -121,7 +121,7 @@ class System:
         found |= {row["what"]: row["n"] for row in await self.rows(" union all ".join(counts))}
         return {name: count for name, count in found.items() if count}
 
-    async def alone(self, process: Process, seconds: float = 60) -> None:
+    async def alone(self, process: Process, seconds: float = 150) -> None:
         """Wait until a worker holds all partitions of its service: the sessions of all others are over."""
         topics = services.topics(process.service)
         counts = await bus.partition_counts(self.kafka, self.namespace)

@@ -101,7 +101,7 @@ class House:
             if name == topic and not isinstance(event, Tick) and event.tenant == tenant
         ]
 
-    async def hear(self, condition: Callable[[], Any], seconds: float = 20.0) -> None:
+    async def hear(self, condition: Callable[[], Any], seconds: float = 60.0) -> None:
         """Wait until the bus has said enough."""
         async with asyncio.timeout(seconds):
             while not condition():  # noqa: ASYNC110
