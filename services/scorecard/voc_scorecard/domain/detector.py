@@ -27,7 +27,7 @@ ONSET_BUCKETS = 5 * DAY_BUCKETS
 """How far back an onset is looked for."""
 ONSET_SLACK = 6.0
 """Log-likelihood by which a start may fall short of the best and still be in the range. Faults that come
-on slowly make Wilks' 1.35 (90 %) far too narrow; this covers some 85 % of simulated onsets."""
+on slowly make Wilks' 1.35 (90 %) far too narrow; this covers 94 % of simulated onsets (bench/hot_issues.py)."""
 _BATCH = 128
 
 
@@ -60,7 +60,7 @@ class Alarm:
 
     Times are UTC microseconds, `detected_at` is the bucket's end. `people`, `expected` and its 80 % range
     (`expected_low`, `expected_high`) are of the `window` (buckets) with the most evidence; `volume` is its
-    volume ratio. `onset` lies within [`onset_from`, `onset_to`] (in some 85 % of simulated outbreaks).
+    volume ratio. `onset` lies within [`onset_from`, `onset_to`] (in 94 % of simulated outbreaks).
     `raised` is true above the threshold; `going` while the windows up to the policy's `hold_window` say
     so too, weakly: an outbreak that was raised before goes on. An alarm is at least one of the two.
     `p_real` is the calibrated probability that it is an outbreak.

@@ -70,8 +70,8 @@ def feedback_cells(
     """Cells of feedback. Its causes each count; no cause at all counts as `cause:unknown`.
 
     Any other empty value is "not stated" and makes no cell. The detector watches causes, stages, segments,
-    products, and causes within a segment, a product, and a product of a segment: there a fault that touches no
-    more is seen 6 hours earlier (median of 30 simulated, bench/hot_issues.py).
+    products, and causes within a segment, a product, and a product of a segment: a fault that touches no more
+    stands out there first.
     """
     before = prefix(stakeholder)
     single, watched = _about(before, product, segment, stage, causes)
