@@ -25,7 +25,7 @@ from voc_identity import repository
 from voc_identity.domain.normalise import KeyRules, key_rules, normalise
 from voc_identity.domain.records import Rules
 from voc_identity.handlers.recluster import Intent, recluster
-from voc_identity.repository import Row
+from voc_identity.repository import RecordKey, Row
 from voc_identity.settings import IdentitySettings
 
 _CHUNK = 500
@@ -89,12 +89,14 @@ async def _received(
 
 
 def _intent(event: FeedbackReceived | ActivityReceived, read: KeyRules) -> Intent:
+    atom = normalise(event.identifiers, read).record(event.record_id)
     return Intent(
         rev_version=event.revision.version,
         source=event.revision.source,
         occurred_at=event.revision.occurred_at,
         identifiers=_encode(event.identifiers),
-        atom=normalise(event.identifiers, read).record(event.record_id),
+        atom=atom,
+        profile=atom.profile,
     )
 
 
@@ -148,14 +150,12 @@ async def reread(tx: Transaction, settings: IdentitySettings, limit: int = 500) 
     tenant, rows = due
     found = (await repository.rules(tx, [tenant]))[tenant]
     read = _key_rules(found.secret, settings.region, found.blocked)
-    intents = {
-        row.key: Intent(
-            identifiers=row.identifiers,
-            atom=normalise(_decode(row.identifiers), read).record(row.record_id),
-            reread=True,
+    intents: dict[RecordKey, Intent] = {}
+    for row in rows:
+        atom = normalise(_decode(row.identifiers), read).record(row.record_id)
+        intents[row.key] = Intent(
+            identifiers=row.identifiers, atom=atom, profile=atom.profile, reread=True
         )
-        for row in rows
-    }
     outcome = await recluster(tx, intents, rules_of(settings), clock())
     before = {row.key: row.counter for row in rows}
     changed = [r for k, r in outcome.rows.items() if r.counter != before[k] and not r.erased]

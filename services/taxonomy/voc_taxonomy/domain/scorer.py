@@ -1,6 +1,6 @@
 """Texts to probabilities: each word's part of every class is computed once and cached as one row."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from threading import Lock
 
 import numpy as np
@@ -36,12 +36,33 @@ class Scores(Struct, frozen=True, eq=False):
     p: Floats
     parts: Floats
     owner: NDArray[np.intp]
-    valence: list[float]
-    severity: list[float]
-    votes: list[list[float]]
+    valence: Floats
+    severity: Floats
+    votes: Floats
     items: list[str]
     starts: list[int]
     pull: Callable[[NDArray[np.intp]], Floats]
+
+
+class _Cut:
+    """Texts cut into what is looked up: by text the number of its parts, by part that of its items."""
+
+    def __init__(self) -> None:
+        self.texts: list[int] = []
+        self.parts: list[int] = []
+        self.lengths: list[int] = []
+        self.items: list[str] = []
+
+    def add(self, text: int, parts: Sequence[list[str]]) -> None:
+        """Add a text; one without words is left out."""
+        if not parts:
+            return
+        self.texts.append(text)
+        self.parts.append(len(parts))
+        for words in parts:
+            looked_up = items(words)
+            self.lengths.append(len(looked_up))
+            self.items += looked_up
 
 
 class Scorer:
@@ -74,52 +95,45 @@ class Scorer:
     def score(self, texts: Sequence[str]) -> list[Scores]:
         """The scores of texts in several pieces, each of a bounded number of words."""
         found: list[Scores] = []
-        at: list[int] = []
-        cut: list[list[list[str]]] = []
-        held = 0
+        cut = _Cut()
         with self._lock:
             for i, text in enumerate(texts):
-                looked_up = [items(words) for words in sentences(text)]
-                if not looked_up:
-                    continue
-                at.append(i)
-                cut.append(looked_up)
-                held += sum(map(len, looked_up))
-                if held >= _CHUNK:
-                    found.append(self._score(at, cut))
-                    at, cut, held = [], [], 0
-            if at:
-                found.append(self._score(at, cut))
+                cut.add(i, sentences(text))
+                if len(cut.items) >= _CHUNK:
+                    found.append(self._score(cut))
+                    cut = _Cut()
+            if cut.texts:
+                found.append(self._score(cut))
         return found
 
-    def _score(self, at: list[int], cut: list[list[list[str]]]) -> Scores:
+    def _score(self, cut: "_Cut") -> Scores:
         k = self._classes
-        flat = [item for text in cut for part in text for item in part]
-        ids = self._ids(flat)
-        lengths = [len(part) for text in cut for part in text]
-        begins = np.cumsum([0, *lengths[:-1]])
-        counts = np.array([len(text) for text in cut])
+        ids = self._ids(cut.items)
+        begins = np.cumsum([0, *cut.lengths[:-1]])
+        counts = np.array(cut.parts)
         firsts = np.cumsum(counts) - counts
         rows = self._rows
-        by_part = np.add.reduceat(rows[ids], begins, axis=0)
+        by_part = np.add.reduceat(rows.take(ids, axis=0), begins, axis=0)
         by_text = np.add.reduceat(by_part, firsts, axis=0)
-        scale = 1 / (self._length(by_text)[:, 0] * np.float32(self.model.card.temperature))
-        text_of = np.repeat(np.arange(len(cut)), np.add.reduceat(lengths, firsts))
-        owner = np.repeat(np.arange(len(cut)), counts)
+        owner = np.repeat(np.arange(len(counts)), counts)
         several = counts[owner] > 1
+
+        def pull(classes: NDArray[np.intp]) -> Floats:
+            scale = 1 / (self._length(by_text)[:, 0] * np.float32(self.model.card.temperature))
+            of = np.repeat(np.arange(len(counts)), np.add.reduceat(cut.lengths, firsts))
+            return (rows[ids, classes[of]] - rows[ids, k + _MEAN]) * scale[of]
+
         return Scores(
-            texts=at,
+            texts=cut.texts,
             p=self._softmax(by_text),
             parts=self._softmax(by_part[several]),
             owner=owner[several],
-            valence=by_text[:, k + _VALENCE].tolist(),
-            severity=by_text[:, k + _SEVERITY].tolist(),
-            votes=by_text[:, k + _VOTES :].tolist(),
-            items=flat,
+            valence=by_text[:, k + _VALENCE],
+            severity=by_text[:, k + _SEVERITY],
+            votes=by_text[:, k + _VOTES :],
+            items=cut.items,
             starts=begins[firsts].tolist(),
-            pull=lambda classes: (
-                (rows[ids, classes[text_of]] - rows[ids, k + _MEAN]) * scale[text_of]
-            ),
+            pull=pull,
         )
 
     def _softmax(self, sums: Floats) -> Floats:
@@ -134,20 +148,20 @@ class Scorer:
         k = self._classes
         return np.sqrt(np.maximum(sums[:, k : k + 1], np.float32(1e-9)))
 
-    def _ids(self, flat: list[str]) -> NDArray[np.intp]:
-        get = self._index.get
-        ids = np.array([get(item, -1) for item in flat], np.intp)
-        if ids.min() >= 0:
-            return ids
-        new = list(dict.fromkeys([item for item in flat if item not in self._index]))
-        if len(self._index) + len(new) > self._cached:
-            self._index, self._rows = {}, self._empty(1024)
-            new = list(dict.fromkeys(flat))
-        self._add(new)
-        get = self._index.get
-        return np.array([get(item, -1) for item in flat], np.intp)
+    def _ids(self, items: list[str]) -> NDArray[np.intp]:
+        found = list(map(self._index.get, items))
+        missing = [at for at, known in enumerate(found) if known is None] if None in found else []
+        if missing:
+            new = dict.fromkeys([items[at] for at in missing])
+            if len(self._index) + len(new) > self._cached:
+                self._index, self._rows = {}, self._empty(1024)
+                missing, new = list(range(len(items))), dict.fromkeys(items)
+            self._add(new)
+            for at in missing:
+                found[at] = self._index[items[at]]
+        return np.array(found, np.intp)
 
-    def _add(self, new: list[str]) -> None:
+    def _add(self, new: Collection[str]) -> None:
         size = len(self._index) + len(new)
         if size > len(self._rows):
             grown = self._empty(max(size, 2 * len(self._rows)))
