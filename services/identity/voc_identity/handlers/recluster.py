@@ -152,15 +152,12 @@ class _Attempt:
         profiles = {k: i.profile for k, i in self.following.items()}
         now = await repository.twins(self.tx, profiles)
         for key, intent in self.following.items():
-            found, before = now.get(key), self.twins[key]
-            assert intent.atom is not None
-            if (
-                found is None
-                or not follows(intent.atom, found.account)
-                or found.component != before.component
-            ):
+            twin = now.get(key)
+            if not stands(twin, self.twins[key]):
                 raise _Wider
-            self.twins[key] = found
+            self.twins[key] = twin or self.twins[key]
+            if intent.atom is None or not follows(intent.atom, self.twins[key].account):
+                raise _Wider
 
     def _wanted(self, key: RecordKey, intent: Intent) -> bool:
         """The erased guard and the version test: an erased row accepts nothing, an older revision changes nothing."""
@@ -292,7 +289,7 @@ class _Attempt:
         await repository.save_keys(
             self.tx, {k: s for k, s in after.items() if s != self.states.get(k)}
         )
-        await self._save_holders()
+        await self._save_holders(generic)
         changed |= {k: self._followed(k, i) for k, i in self.following.items()}
         if changed and not await repository.save_rows(
             self.tx, list(changed.values()), self.seen | self.members
@@ -385,20 +382,25 @@ class _Attempt:
         before = self.members.get(key)
         return before is not None and before.counter != row.counter
 
-    async def _save_holders(self) -> None:
-        before = {
+    async def _save_holders(self, generic: Mapping[HashKey, bool]) -> None:
+        """Note who holds a generic value: no component leads to them.
+
+        Of records that follow one another it is enough to note one (they add no name and no id), and all of
+        a component are noted anew when any of it changes, so the last of them is noted before it is alone.
+        """
+        left = {
             (k[0], v.hash, k[1])
             for k, a in self.atoms_before.items()
             if k in self.intents
             for v in a.keys
         }
-        after = {
+        held = {
             (k[0], v.hash, k[1])
-            for k, i in (*self.intents.items(), *self.following.items())
-            if i.atom
-            for v in i.atom.keys
+            for k, a in (self.universe.items() if True in generic.values() else ())
+            for v in a.keys
+            if generic[k[0], v.hash]
         }
-        await repository.save_holders(self.tx, after - before, before - after)
+        await repository.save_holders(self.tx, held, left - held)
 
 
 def accepts(row: Row) -> bool:
@@ -420,6 +422,11 @@ def second_look(
         if now[key].generic != state.generic:
             raise _Wider(found)
     return found
+
+
+def stands(now: Twin | None, before: Twin) -> bool:
+    """The second look-up of a twin: whether it is still where it was, in a component that is locked by now."""
+    return now is not None and now.component == before.component
 
 
 def edge_of(row: EdgeRow, there: Container[str]) -> Edge:

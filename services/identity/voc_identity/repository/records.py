@@ -142,10 +142,14 @@ _ASSIGNED = ", ".join(f"{c} = x.{c}" for c in Row.__struct_fields__[2:])
 async def records_of(
     tx: Transaction, tenant: str, person: str, limit: int, after: str = ""
 ) -> list[Row]:
-    """Records of a person, by record id behind `after`."""
+    """Records of a person, by record id behind `after`.
+
+    A person is named by one of its records, and its records are of one component.
+    """
     found = await tx.rows(
-        f"select {COLUMNS} from identity.record where tenant = :tenant and person = :person "
-        "and record_id > :after order by record_id limit :limit",
+        f"select {COLUMNS} from identity.record where tenant = :tenant and component <> '' and component = "
+        "(select component from identity.record where tenant = :tenant and record_id = :person) "
+        "and person = :person and record_id > :after order by record_id limit :limit",
         tenant=tenant,
         person=person,
         after=after,

@@ -61,7 +61,7 @@ async def look_up(tx: Transaction, keys: Iterable[HashKey]) -> dict[HashKey, Key
 
 
 async def holders(tx: Transaction, keys: Iterable[HashKey]) -> list[Row]:
-    """All records that hold any of these values."""
+    """Records that hold any of these generic values: at least one of each profile in each component."""
     found = await tx.rows(
         f"select distinct {OF_R} from identity.holder as h "
         f"join {WANTED_HASHES} on h.tenant = wanted.tenant and h.hash = wanted.hash "
@@ -91,7 +91,7 @@ async def save_holders(
     added: Collection[tuple[str, bytes, str]],
     removed: Collection[tuple[str, bytes, str]],
 ) -> None:
-    """Write which records hold which values: (tenant, hash, record id)."""
+    """Write which records hold which generic values: (tenant, hash, record id)."""
     unnested = unnest(HASH | ID)
     if removed:
         await tx.run(

@@ -1,4 +1,4 @@
-"""Profiles: records that tell the same of their person, of which one is noted."""
+"""Profiles: records that tell the same of their person, of which one is noted; holders of generic values alone."""
 
 from alembic import op
 from voc_common.postgres.migrations import create
@@ -21,7 +21,10 @@ update {schema}.record as r set manual = true from (
   join {schema}.edge as e on e.tenant = x.tenant and e.edge = x.edge and e.retracted_at is null
   join {schema}.record as named on named.tenant = x.tenant and named.record_id = x.record_id
   where named.component <> ''
-) as c where r.tenant = c.tenant and r.component = c.component
+) as c where r.tenant = c.tenant and r.component = c.component;
+delete from {schema}.holder as h using {schema}.key as k
+  where k.tenant = h.tenant and k.hash = h.hash and not k.generic;
+drop index {schema}.record_person
 """
 
 
