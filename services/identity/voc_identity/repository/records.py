@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
+from typing import Any
 
 from voc_common.postgres import Transaction
 from voc_common.postgres.arrays import blobs, numbers, texts, unnest
@@ -23,7 +24,7 @@ from voc_identity.repository.shapes import (
 
 async def rows(tx: Transaction, keys: Iterable[RecordKey]) -> dict[RecordKey, Row]:
     """Records by id."""
-    found = await tx.rows(
+    found: Any = await tx.rows(
         f"select {OF_R} from identity.record as r join {WANTED} "
         "on r.tenant = wanted.tenant and r.record_id = wanted.id",
         **ids(keys),
@@ -43,7 +44,7 @@ async def lock_components(tx: Transaction, keys: Iterable[RecordKey]) -> None:
 
 async def members(tx: Transaction, components: Iterable[RecordKey]) -> dict[RecordKey, Row]:
     """All records of these components."""
-    found = await tx.rows(
+    found: Any = await tx.rows(
         f"select {OF_R} from identity.record as r join {WANTED} "
         "on r.tenant = wanted.tenant and r.component = wanted.id",
         **ids(components),
@@ -57,7 +58,7 @@ async def twins(tx: Transaction, profiles: Mapping[RecordKey, bytes]) -> dict[Re
     Left out are those of components of which people said something, and records that people spoke of.
     """
     ordered = sorted(profiles)
-    found = await tx.rows(
+    found: Any = await tx.rows(
         "select x.tenant, x.id, r.record_id, r.component, r.person, r.account "
         f"from {unnest(ID | {'hash': 'bytea'})} "
         "join identity.profile as p on p.tenant = x.tenant and p.hash = x.hash "

@@ -1,6 +1,7 @@
 """Values that link, and which records hold them."""
 
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from voc_common.postgres import Transaction
 from voc_common.postgres.arrays import blobs, numbers, texts, unnest
@@ -52,7 +53,7 @@ async def hold_generic(
 
 async def look_up(tx: Transaction, keys: Iterable[HashKey]) -> dict[HashKey, KeyState]:
     """What is known of these values now."""
-    found = await tx.rows(
+    found: Any = await tx.rows(
         "select k.tenant, k.hash, k.component, k.generic from identity.key as k "
         f"join {WANTED_HASHES} on k.tenant = wanted.tenant and k.hash = wanted.hash",
         **hashes(keys),

@@ -117,7 +117,7 @@ def _decide(
     for row in parents.keys() | leaves.keys():
         if not codes[row] or not understood or codes[row] in understood:
             causes[row] = _likeliest(leaves[row]) if row in leaves else parents[row]
-    kinds = [tree.kind[c[0].id] if c else None for c in causes]
+    kinds: list[Kind | None] = [tree.kind[c[0].id] if c else None for c in causes]
     likely, words = (
         _explained(tree, scores, causes) if explain else ([()] * len(codes), [()] * len(codes))
     )

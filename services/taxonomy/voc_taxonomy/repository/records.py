@@ -112,7 +112,7 @@ async def rows(
     """Records by id; with `lock` held until the end of the transaction, in order."""
     if not keys:
         return {}
-    found = await tx.rows(
+    found: Any = await tx.rows(
         f"select {_OF_R} from taxonomy.record as r join {_WANTED} "
         "on r.tenant = wanted.tenant and r.record_id = wanted.id "
         + ("order by r.tenant, r.record_id for no key update of r" if lock else ""),
@@ -129,7 +129,7 @@ async def join(tx: Transaction, arrived: Iterable[Row]) -> set[RecordKey]:
     ordered = sorted(arrived, key=attrgetter("tenant", "record_id"))
     if not ordered:
         return set()
-    found = await tx.rows(
+    found: Any = await tx.rows(
         _join_sql(),
         **{c: _LITERALS[kind](list(map(attrgetter(c), ordered))) for c, kind in _TYPES.items()},
     )
