@@ -73,12 +73,14 @@ async def rows(database: Database, tenant: str) -> dict[str, list[tuple[Any, ...
         for table, columns in TABLES.items():
             keys = KEYS.get(table)
             grouped = f" group by {','.join(columns.split(',')[:keys])}" if keys else ""
-            got = await tx.rows(
+            got: Any = await tx.rows(
                 f"select {columns} from scorecard.{table} where tenant = :tenant{grouped}",
                 tenant=tenant,
             )
             if table == "person":
-                got = [(g.person, sorted(json.loads(g.latest or "{}").items())) for g in got]
+                empty: list[Any] = [[], [], []]
+                said = [(g.person, json.loads(g.latest) if g.latest else empty) for g in got]
+                got = [(p, latest if latest != empty else None) for p, latest in said]
             found[table] = sorted(
                 (tuple(g) for g in got if table == "record" or any(g[keys or 1 :])), key=repr
             )
