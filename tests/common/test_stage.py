@@ -113,9 +113,11 @@ async def test_what_was_read_around_a_rebalance_is_not_skipped(
     """A read that began under the former assignment can bring records of the new one."""
     read, moved = bus.Consumer.poll, False
 
-    async def poll(self: bus.Consumer, limit: int, linger_ms: int) -> list[bus.Message]:
+    async def poll(
+        self: bus.Consumer, limit: int, linger_ms: int, *, bulk: int
+    ) -> list[bus.Message]:
         nonlocal moved
-        found = await read(self, limit, linger_ms)
+        found = await read(self, limit, linger_ms, bulk=bulk)
         if found and not moved:
             self.generation += 1
             moved = True

@@ -17,11 +17,12 @@ from msgspec import Struct
 
 from voc_common import collect_garbage, telemetry
 from voc_common.bus import BusError, Consumer, Message, Producer, TooLarge
-from voc_common.events import Event, Lane, RecordEvent, Tick
+from voc_common.events import BULK_TYPES, Event, Lane, RecordEvent, Tick
 from voc_common.fold import fold
+from voc_common.lanes import Lanes
 from voc_common.postgres.database import Database, DatabaseAway, Retry, Transaction
 from voc_common.postgres.dead_letters import OPERATOR, DeadLetter, bury, dead_letter
-from voc_common.wire import Outgoing, Undecodable, decode, encode, encode_tick, topic
+from voc_common.wire import TICK_KEY, Outgoing, Undecodable, decode, encode, encode_tick, topic
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +85,8 @@ class Stage:
         self._poison_share = poison_share
         self._first: dict[tuple[str, int], int] = {}
         self._generation = -1
+        self._lanes = Lanes()
+        self._record_topics = {topic(k, "live") for k in subscriptions.handlers if k in BULK_TYPES}
         self._by_topic = {topic(k, lane): k for k in subscriptions.handlers for lane in _LANES}
         self.progressed = time.monotonic()
         self.failure: str = ""
@@ -99,11 +102,15 @@ class Stage:
         while not self._stopping.is_set():
             try:
                 generation = self._consumer.generation
-                messages = await self._consumer.poll(self._batch, self._linger_ms)
+                messages = await self._consumer.poll(
+                    self._batch, self._linger_ms, bulk=self._bulk_batch()
+                )
                 if messages:
                     async with self._consumer.turn:
                         if generation == self._consumer.generation:
+                            began = time.monotonic()
                             await self._handle_until_done(messages)
+                            self._noted(messages, time.monotonic() - began)
                         else:
                             # Read around a rebalance: what is ours now would be skipped by the next commit.
                             await self._consumer.rewind_to(messages)
@@ -117,6 +124,19 @@ class Stage:
                 await self._pause(wait)
                 wait = min(wait * 2, 5.0)
             await asyncio.sleep(0)
+
+    def _noted(self, messages: Sequence[Message], seconds: float) -> None:
+        if messages[0].topic.endswith(".bulk"):
+            self._lanes.worked(seconds)
+        elif any(m.key != TICK_KEY and m.topic in self._record_topics for m in messages):
+            # What identity says of people while it takes an import is not live work.
+            self._lanes.live()
+
+    def _bulk_batch(self) -> int:
+        """How much of an import to take next: what is live must never wait long for it."""
+        if not self._lanes.shared():
+            return self._batch
+        return 0 if self._lanes.rest() else min(_BULK_BATCH, self._batch)
 
     async def _pause(self, seconds: float) -> None:
         jittered = seconds * random.uniform(0.5, 1.5)  # noqa: S311
@@ -326,6 +346,7 @@ class Stage:
 
 _LANES: tuple[Lane, ...] = ("live", "bulk")
 _GIVE_UP_SECONDS = 60.0
+_BULK_BATCH = 100
 
 
 def _decode_all(messages: Sequence[Message]) -> tuple[list[_Decoded], list[DeadLetter]]:

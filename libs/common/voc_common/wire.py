@@ -26,6 +26,9 @@ from voc_common.events import (
 
 Header = tuple[str, bytes]
 
+TICK_KEY = b"tick"
+"""The key of every tick: it belongs to no record."""
+
 _PREFIX = "voc."
 _encode = msgspec.json.Encoder().encode
 _BY_NAME: dict[str, type[Event | Tick]] = {kind.__name__: kind for kind in EVENT_TYPES}
@@ -151,7 +154,7 @@ def encode_tick(tick: Tick, topic_name: str, at: int) -> Outgoing:
     """A tick for one partition."""
     ident = f"{topic_name}/{at}/{tick.through}/{tick.tenant}/{tick.load}"
     headers = [*_STATIC[Tick], ("ce_id", ident.encode())]
-    return Outgoing(topic_name, b"tick", _encode(tick), headers, at)
+    return Outgoing(topic_name, TICK_KEY, _encode(tick), headers, at)
 
 
 def decode(headers: Sequence[Header], value: bytes | None) -> Event | Tick:

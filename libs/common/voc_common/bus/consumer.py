@@ -65,14 +65,20 @@ class Consumer:
         live = [tp for tp in assigned if not tp.topic.endswith(".bulk")]
         return live, [tp for tp in assigned if tp.topic.endswith(".bulk")]
 
-    async def poll(self, limit: int, linger_ms: int, wait_ms: int = 100) -> list[Message]:
-        """Up to `limit` messages of one lane; empty after `wait_ms`. Raises `BusError`, `PositionLost`."""
+    async def poll(
+        self, limit: int, linger_ms: int, wait_ms: int = 100, *, bulk: int | None = None
+    ) -> list[Message]:
+        """Up to `limit` messages of one lane; empty after `wait_ms`. Raises `BusError`, `PositionLost`.
+
+        Where no live one is there, up to `bulk` messages (0: none, by default `limit`) of any.
+        """
+        most = limit if bulk is None else bulk
         live, _ = self._split()
         found: dict[Any, list[Any]] = {}
         if live:
-            found = await self._get(live, 0, limit)
-        if not found:
-            found = await self._get([], wait_ms, limit)
+            found = await self._get(live, 0 if most else wait_ms, limit)
+        if not found and most:
+            found = await self._get([], wait_ms, most)
         count = sum(map(len, found.values()))
         lanes = {tp.topic.endswith(".bulk") for tp in found}
         if 0 < count < limit // 4 and linger_ms and lanes == {False} and live:

@@ -1,5 +1,6 @@
 """Routes that take feedback and activities, one at a time or up to 1,000 at once."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Annotated, Any
@@ -107,11 +108,17 @@ def _accepting(request: Request) -> AbstractContextManager[str]:
     return accepting("ingest", request.headers.get("traceparent", ""))
 
 
-def _entries(
+_SLICE = 100
+"""Items that are read before others have a turn."""
+
+
+async def _entries(
     items: Sequence[FeedbackItem | Refused], event_kind: Kind, known: Known, traceparent: str
 ) -> list[Entry | Refused]:
     entries: list[Entry | Refused] = []
-    for item in items:
+    for index, item in enumerate(items):
+        if index and not index % _SLICE:
+            await asyncio.sleep(0)
         if isinstance(item, Refused):
             entries.append(item)
             continue
@@ -132,13 +139,23 @@ async def _take_batch(
     request: Request, who: Principal, here: Service, event_kind: Kind, load: str
 ) -> Response:
     _json_only(request)
+    if load:
+        async with here.turns:
+            return await _stored_batch(request, who, here, event_kind, load)
+    here.turns.lanes.live()
+    return await _stored_batch(request, who, here, event_kind, load)
+
+
+async def _stored_batch(
+    request: Request, who: Principal, here: Service, event_kind: Kind, load: str
+) -> Response:
     with here.room(request):
         items = _read_batch(await request.body(), event_kind)
         sources = {i.source for i in items if not isinstance(i, Refused)}
         known = await here.known(who.tenant, sources)
         here.charge(known, len(items))
         with _accepting(request) as traceparent:
-            entries = _entries(items, event_kind, known, traceparent)
+            entries = await _entries(items, event_kind, known, traceparent)
             try:
                 results = await here.door.receive(
                     known, event_kind, entries, "bulk" if load else "live", load
@@ -155,6 +172,7 @@ async def _take_batch(
 
 async def _take_one(request: Request, who: Principal, here: Service, event_kind: Kind) -> Response:
     _json_only(request)
+    here.turns.lanes.live()
     with here.room(request):
         item = _read_item(await request.body(), event_kind)
         if isinstance(item, Refused):
@@ -162,7 +180,7 @@ async def _take_one(request: Request, who: Principal, here: Service, event_kind:
         known = await here.known(who.tenant, {item.source})
         here.charge(known, 1)
         with _accepting(request) as traceparent:
-            (entry,) = _entries([item], event_kind, known, traceparent)
+            (entry,) = await _entries([item], event_kind, known, traceparent)
             if isinstance(entry, Refused):
                 raise Problem(entry.status, str(entry))
             result = await here.gatherer.receive(known, event_kind, entry)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Generator
 from fastapi import Request
 from voc_common.bus import Producer
 from voc_common.http import App, Problem
+from voc_common.lanes import Turns
 
 from voc_ingest.domain.rate import Bucket
 from voc_ingest.handlers.directory import Directory, Known, UnknownTenant
@@ -29,11 +30,14 @@ class Service:
         self.settings = settings
         self.directory = Directory(app.database, settings.tenant_seconds)
         producer = Producer(settings.kafka_bootstrap_servers, settings.namespace)
-        self.publisher = Publisher(app.database, producer, settings.unsent_bytes)
+        self.publisher = Publisher(
+            app.database, producer, settings.unsent_bytes, settings.pending_seconds
+        )
         self.door = Door(app.database, self.directory, self.publisher, settings.store_seconds)
         self.gatherer = Gatherer(self.door, settings.gather_ms)
         self._buckets: dict[str, Bucket] = {}
         self._inflight = 0
+        self.turns = Turns()
 
     async def known(self, tenant: str, sources: set[str]) -> Known:
         """The tenant with its sources, or the 404 that says what to do."""

@@ -33,13 +33,18 @@ class Unsent(Struct, frozen=True):
 
 
 class Publisher:
-    """Sends what is offered, many requests at once; `limit` bounds the bytes that wait in memory."""
+    """Sends what is offered, many requests at once; `limit` bounds the bytes that wait in memory.
 
-    def __init__(self, database: Database, producer: Producer, limit: int) -> None:
+    After `overdue` seconds the worker publishes a request from the archive. What could not be sent well
+    before is left to it, or both would publish it just when there is too much to publish.
+    """
+
+    def __init__(self, database: Database, producer: Producer, limit: int, overdue: float) -> None:
         self._database = database
         self._producer = producer
         self._limit = limit
-        self._waiting: deque[tuple[Unsent, int]] = deque()
+        self._patience = 0.75 * overdue
+        self._waiting: deque[tuple[Unsent, int, float]] = deque()
         self._bytes = 0
         self._sent: dict[str, list[int]] = defaultdict(list)
         self._away_until = 0.0
@@ -51,7 +56,7 @@ class Publisher:
         size = unsent.size()
         if self._bytes + size > self._limit or time.monotonic() < self._away_until:
             return
-        self._waiting.append((unsent, size))
+        self._waiting.append((unsent, size, time.monotonic() + self._patience))
         self._bytes += size
         if self._sending is None:
             self._sending = asyncio.create_task(self._send())
@@ -84,7 +89,10 @@ class Publisher:
         taken: list[Unsent] = []
         total = 0
         while self._waiting and total < _AT_ONCE:
-            unsent, size = self._waiting.popleft()
+            unsent, size, until = self._waiting.popleft()
+            if time.monotonic() > until:
+                self._bytes -= size
+                continue
             taken.append(unsent)
             total += size
         try:
@@ -98,7 +106,7 @@ class Publisher:
 
     def _leave(self) -> None:
         self._away_until = time.monotonic() + _PAUSE_SECONDS
-        self._bytes -= sum(size for _, size in self._waiting)
+        self._bytes -= sum(size for _, size, _ in self._waiting)
         self._waiting.clear()
 
     async def _forget_soon(self) -> None:

@@ -1,0 +1,71 @@
+"""Live before bulk: what an import may take while there is live work."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from voc_common import lanes
+from voc_common.lanes import Lanes, Turns
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    found = Clock()
+    monkeypatch.setattr(lanes, "time", found)
+    return found
+
+
+def test_alone_an_import_never_rests(clock: Clock) -> None:
+    found = Lanes()
+    found.worked(3.0)
+    assert found.rest() == 0
+    assert not found.shared()
+
+
+def test_beside_live_work_it_rests_five_times_as_long_as_it_worked(clock: Clock) -> None:
+    found = Lanes()
+    found.live()
+    found.worked(0.2)
+    assert found.rest() == pytest.approx(1.0)
+    clock.now += 0.6
+    assert found.rest() == pytest.approx(0.4)
+    clock.now += 0.5
+    assert found.rest() == 0
+    assert found.shared()
+
+
+def test_when_live_work_has_ended_it_goes_on_at_once(clock: Clock) -> None:
+    found = Lanes()
+    found.live()
+    found.worked(60.0)
+    clock.now += 6.0
+    assert found.rest() == 0
+
+
+async def test_bulk_requests_have_turns_and_give_them_back_when_they_end_early() -> None:
+    turns, inside, most = Turns(), 0, 0
+
+    async def request() -> None:
+        nonlocal inside, most
+        async with turns:
+            inside += 1
+            most = max(most, inside)
+            await asyncio.sleep(0)
+            inside -= 1
+
+    await asyncio.gather(*(request() for _ in range(5)))
+    assert most == 1
+    async with turns:
+        waiting = asyncio.create_task(request())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+    await asyncio.wait_for(request(), 5)
