@@ -3,8 +3,8 @@
 from collections import defaultdict
 from dataclasses import dataclass
 
-import asyncpg
 import psutil
+from reader import reader
 from voc_cli.fleet import Fleet
 from voc_local.ground import Ground
 
@@ -27,7 +27,7 @@ class Meter:
         assert ground.postgres_server is not None
         assert ground.kafka_server is not None
         self._url = ground.database_url
-        pids = {p.name: p.pid for p in fleet.processes}
+        pids = {p.name: p.pid for p in fleet.processes if p.running()}
         pids |= {"postgres": ground.postgres_server.pid, "kafka": ground.kafka_server.pid}
         self._tops = {part: psutil.Process(pid) for part, pid in pids.items()}
 
@@ -37,14 +37,11 @@ class Meter:
 
     async def backends(self) -> Reading:
         """CPU of Postgres' living processes by what they do: a service's role, or a part of the server."""
-        connection = await asyncpg.connect(self._url)
-        try:
-            rows = await connection.fetch(
+        async with reader(self._url) as connection:
+            rows = await connection.rows(
                 "select pid, coalesce(nullif(application_name, ''), backend_type) as name "
                 "from pg_stat_activity where pid <> pg_backend_pid()"
             )
-        finally:
-            await connection.close()
         cpu: dict[str, float] = defaultdict(float)
         for row in rows:
             cpu[row["name"]] += backend_seconds(row["pid"])

@@ -5,7 +5,7 @@ import asyncio
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import psutil
 from meter import tree_seconds
 from voc_local.ground import Ground, ground
 
-Run = Callable[[Ground, int, int], Awaitable[dict[str, Any]]]
+Run = Callable[[Ground, int, int], Coroutine[Any, Any, dict[str, Any]]]
 
 
 def main(doc: str, run: Run, *, events: int, warm: int) -> None:
