@@ -47,6 +47,7 @@ async def run(bench: Bench) -> dict[str, Any]:
     await counting
     first = max(lag for _, lag, _ in samples)
     ready = next(at for at, lag, _ in samples if lag < first)
+    courses = {s: _course(samples, s, first) for s in services.SERVICES}
     return {
         "events": events,
         "service": SERVICE,
@@ -54,8 +55,9 @@ async def run(bench: Bench) -> dict[str, Any]:
         "seconds": round(caught_up - ready, 1),
         "events_per_second": round(first / max(caught_up - ready, PERIOD)),
         "counted_per_second": round(events / (time.monotonic() - began)),
-        "memory_mb": {s: _course(samples, s, first) for s in services.SERVICES},
-        "grown_mb": _course(samples, SERVICE, first)["grown"],
+        "memory_mb": courses,
+        "peak_mb": max(course["peak"] for course in courses.values()),
+        "grown_mb": courses[SERVICE]["grown"],
     }
 
 

@@ -81,6 +81,7 @@ FIGURES = (
     Figure("voc load", "load", "live.rows_per_second", "rows/s", more=True),
     Figure("voc load --history", "load", "history.rows_per_second", "rows/s", more=True),
     Figure("catching up", "catch_up", "events_per_second", "events/s", more=True),
+    Figure("memory of a worker while catching up, the largest", "catch_up", "peak_mb", "MB", 200, 300),
     Figure("memory grown while catching up", "catch_up", "grown_mb", "MB"),
     Figure("door beside a bulk import, p99", "bulk", "door_p99_times", "times without it", 2, 2),
     Figure("accepted to visible beside a bulk import, p99", "bulk", "visible_p99_times", "times without it", 2, 2),

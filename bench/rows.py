@@ -12,6 +12,7 @@ from typing import Any
 
 from installed import Bench, Door
 from load import Load
+from meter import Meter
 
 COLUMNS: tuple[str, ...] = (
     "id", "kind", "created_at", "channel", "text", "score", "question", "product", "segment", "email", "account_id",
@@ -69,13 +70,16 @@ async def load(bench: Bench, path: Path, rows: int, *options: str) -> dict[str, 
 async def run(bench: Bench) -> dict[str, Any]:
     """A file as live records and another as history, every service running; until each is counted."""
     rows, door = bench.sizes.load_rows, Door(bench)
+    meter = Meter(bench.place, bench.fleet)
     report: dict[str, Any] = {}
     for name, options in (("live", ()), ("history", ("--history",))):
         with TemporaryDirectory() as folder:
             path = Path(folder) / f"rows-{name}.csv"
             write(path, bench, rows, history=bool(options))
-            began = time.monotonic()
+            before, began = meter.read(), time.monotonic()
             report[name] = await load(bench, path, rows, *options)
             await door.until_counted()
-            report[name]["counted_per_second"] = round(rows / (time.monotonic() - began))
+            seconds, spent = time.monotonic() - began, meter.read().since(before)
+            us = {part: round(s / rows * 1e6, 1) for part, s in spent.items()}
+            report[name] |= {"counted_per_second": round(rows / seconds), "us_per_row": us}
     return report

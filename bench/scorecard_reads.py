@@ -13,8 +13,10 @@ import argparse
 import asyncio
 import os
 import random
+import re
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -103,6 +105,15 @@ class Classified:
         return Score(self._rng.randrange(11), min=0, max=10, kind="NPS", question="recommend")
 
 
+_TABLE = re.compile(r"from (scorecard\.\w+)")
+
+
+def _scanned(node: dict[str, Any]) -> int:
+    """Rows that the scans of a plan gave, all loops together."""
+    rows = round(node["Actual Rows"] * node["Actual Loops"]) if "Relation Name" in node else 0
+    return rows + sum(_scanned(inner) for inner in node.get("Plans", ()))
+
+
 class Explained:
     """A transaction whose statements are explained as well: the milliseconds of all of them in Postgres."""
 
@@ -110,6 +121,8 @@ class Explained:
         self._tx = tx
         self.planning = self.executing = 0.0
         self.statements = 0
+        self.by_table: dict[str, float] = defaultdict(float)
+        self.rows_read: dict[str, int] = defaultdict(int)
 
     async def rows(self, sql: str, **values: object) -> Sequence[Row[Any]]:
         """Run a statement, explained before."""
@@ -128,6 +141,9 @@ class Explained:
         self.planning += plan["Planning Time"]
         self.executing += plan["Execution Time"]
         self.statements += 1
+        table = _TABLE.findall(sql)[-1]
+        self.by_table[table] += plan["Execution Time"]
+        self.rows_read[table] += _scanned(plan["Plan"])
 
 
 async def run(url: str, sizes: Sequence[int], reads: int) -> dict[str, Any]:
@@ -171,6 +187,10 @@ async def _in_postgres(reader: Database, reads: int) -> dict[str, Any]:
         "statements": each[0].statements,
         "postgres_ms": round(median(e.planning + e.executing for e in each), 2),
         "executing_ms": round(median(e.executing for e in each), 2),
+        "executing_ms_by_table": {
+            table: round(median(e.by_table[table] for e in each), 2) for table in each[0].by_table
+        },
+        "rows_by_table": each[0].rows_read,
     }
 
 
