@@ -27,7 +27,7 @@ async def run(bench: Bench) -> dict[str, Any]:
     (worker,) = bench.fleet.of(SERVICE, "worker")
     worker.stop()
     door = Door(bench)
-    load = Load(seed=11, texts=bench.load.texts)
+    load = Load(seed=11)
     for begin in range(0, events, 100 * BATCH):
         some = min(100 * BATCH, events - begin)
         await door.send(list(load.batches(some, BATCH)), some)

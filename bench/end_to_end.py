@@ -14,18 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from installed import BATCH, Bench, Door, per_service, servers, services
-from meter import Meter
+from installed import BATCH, Bench, Door, door_only, per_service, servers, start_others
+from meter import Meter, per_event
 from rich.console import Console
 from sizes import FULL
 from stored import grown, in_the_database, on_the_bus
 
 
 async def warm(bench: Bench) -> None:
-    """Make the tenant, and send it what warms every service up."""
-    door = Door(bench)
-    door.open()
-    events = bench.sizes.warm_events
+    """Start all that does not run yet, send what warms it up, beside what the door has taken before."""
+    start_others(bench.fleet)
+    door, events = Door(bench), bench.sizes.warm_events
     await door.send(list(bench.load.batches(events, BATCH)), events)
     await door.until_counted()
 
@@ -45,7 +44,7 @@ async def run(bench: Bench) -> dict[str, Any]:
     seconds = time.monotonic() - began
     spent, generator = meter.read().since(before), time.process_time() - own
     backends = (await meter.backends()).since(inside)
-    us = {part: round(s / events * 1e6, 1) for part, s in spent.items()}
+    us = per_event(spent, events)
     topics = grown(bus, on_the_bus(bench.place), events)
     schemas = grown(database, await in_the_database(bench.place), events)
     memory = meter.memory()
@@ -56,11 +55,9 @@ async def run(bench: Bench) -> dict[str, Any]:
         "accepted_per_second": round(events / accepted),
         "asked_to_wait": waits,
         "lost": bench.accepted - await door.shown(),
-        "us_per_event": us | {"all": round(sum(us.values()), 1)},
+        "us_per_event": us,
         "us_per_service": per_service(us),
-        "postgres_us_per_event": {
-            name: round(s / events * 1e6, 1) for name, s in backends.items() if s / events > 1e-7
-        },
+        "postgres_us_per_event": per_event(backends, events),
         "idle_ms_per_second": idle,
         "load_us_per_event": round(generator / events * 1e6, 1),
         "bytes_per_event": {
@@ -83,8 +80,8 @@ async def _idle(meter: Meter, seconds: float) -> dict[str, float]:
     before, began = meter.read(), time.monotonic()
     await asyncio.sleep(seconds)
     lasted = time.monotonic() - began
-    ms = {part: round(s / lasted * 1e3, 1) for part, s in meter.read().since(before).items()}
-    return ms | {"all": round(sum(ms.values()), 1)}
+    # CPU us in so many milliseconds are milliseconds a second.
+    return per_event(meter.read().since(before), round(lasted * 1e3))
 
 
 def main() -> None:
@@ -97,8 +94,9 @@ def main() -> None:
     asked = parser.parse_args()
     console = Console()
     sizes = msgspec.structs.replace(FULL, events=asked.events, warm_events=asked.warm)
-    with servers() as place, services(place) as fleet:
+    with servers() as place, door_only(place) as fleet:
         bench = Bench(place, fleet, sizes, console.print)
+        Door(bench).open()
         asyncio.run(warm(bench))
         report = asyncio.run(run(bench))
     console.print_json(data=report)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,8 @@ from reader import reader
 from rich.console import Console
 from sizes import Sizes
 from voc_cli import api, up
-from voc_cli.fleet import Fleet, Process
+from voc_cli.fleet import Fleet
+from voc_cli.services import SERVICES
 from voc_local.ground import Ground, ground
 
 TENANT = "bench"
@@ -44,32 +45,25 @@ def servers() -> Generator[Ground]:
 
 
 @contextmanager
-def services(place: Ground) -> Generator[Fleet]:
-    """An api and a worker of every service, all of them ready."""
+def door_only(place: Ground) -> Generator[Fleet]:
+    """Ingest's api and worker, ready, on schemas and topics of all; the rest can be started later."""
     named = {"DATABASE_URL": place.database_url, "KAFKA_BOOTSTRAP_SERVERS": place.kafka}
     os.environ.update(named)
     try:
-        with up.stoppable(), up.running(Console(quiet=True)) as (_, fleet):
+        with up.stoppable(), up.running(Console(quiet=True), ("ingest",)) as (_, fleet):
             yield fleet
     finally:
         for name in named:
             del os.environ[name]
 
 
-@contextmanager
-def stopped(fleet: Fleet, processes: Iterable[Process]) -> Generator[None]:
-    """Without some of the processes; they are ready again afterwards."""
-    those = list(processes)
-    for process in those:
-        process.ask_to_stop()
-    for process in those:
-        process.stop()
-    try:
-        yield
-    finally:
-        for process in those:
-            process.start(process.port)
-        fleet.wait_ready()
+def start_others(fleet: Fleet) -> None:
+    """Start an api and a worker of every other service, and wait until all are ready."""
+    for service in SERVICES:
+        if service != "ingest":
+            fleet.start(service, "worker")
+            fleet.start(service, "api")
+    fleet.wait_ready()
 
 
 @dataclass
@@ -87,7 +81,7 @@ class Bench:
 
 
 class Door:
-    """A tenant's way in, and its count."""
+    """A tenant's way in, and its count on the scorecard."""
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench

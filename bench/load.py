@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import msgspec
 from voc_cli.company import company, is_activity
@@ -14,6 +15,17 @@ MIX = {"known": 0.80, "new": 0.12, "new identifier": 0.06, "merge": 0.02}
 SPREAD, SAME = timedelta(seconds=0.05), 800_000
 """Time from one record to the next, and after how many the times come again."""
 _encode = msgspec.json.Encoder().encode
+
+
+@cache
+def demo_texts() -> list[tuple[str, str, str]]:
+    """Text, segment and product of the feedback of a demo's company of 20,000 events."""
+    told = company(7, datetime(2026, 3, 2, tzinfo=UTC), 20_000)
+    return [
+        (e["text"], e.get("segment", ""), e.get("product", ""))
+        for e in told.history
+        if not is_activity(e) and e.get("text")
+    ]
 
 
 @dataclass
@@ -29,12 +41,7 @@ class Load:
 
     def __post_init__(self) -> None:
         if not self.texts:
-            told = company(self.seed, datetime(2026, 3, 2, tzinfo=UTC), 20_000)
-            self.texts = [
-                (e["text"], e.get("segment", ""), e.get("product", ""))
-                for e in told.history
-                if not is_activity(e) and e.get("text")
-            ]
+            self.texts = demo_texts()
         self._rng = random.Random(self.seed)
 
     def batches(self, count: int, size: int) -> Iterator[bytes]:

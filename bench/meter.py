@@ -1,6 +1,7 @@
 """CPU time and memory of an installation by part, as the operating system tells them."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psutil
@@ -53,6 +54,14 @@ class Meter:
             part: sum(p.memory_info().rss for p in _tree(top)) // 2**20
             for part, top in self._tops.items()
         }
+
+
+def per_event(spent: Mapping[str, float], events: int) -> dict[str, float]:
+    """CPU us an event of each part that took any, and of `all`."""
+    us = {part: round(seconds / events * 1e6, 1) for part, seconds in spent.items()}
+    return {part: each for part, each in us.items() if each > 0} | {
+        "all": round(sum(us.values()), 1)
+    }
 
 
 def _tree(top: psutil.Process) -> list[psutil.Process]:

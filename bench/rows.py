@@ -12,20 +12,20 @@ from typing import Any
 
 from installed import Bench, Door
 from load import Load
-from meter import Meter
+from meter import Meter, per_event
 
 COLUMNS: tuple[str, ...] = (
     "id", "kind", "created_at", "channel", "text", "score", "question", "product", "segment", "email", "account_id",
 )  # fmt: skip
 
 
-def write(path: Path, bench: Bench, rows: int, *, history: bool) -> None:
+def write(path: Path, rows: int, *, history: bool) -> None:
     """A CSV in the columns of the mapping `generic-csv`: fresh records, or those of two months ago.
 
     Their channel is the file's name, so that they can be counted apart.
     """
     begin = datetime.now(UTC) - timedelta(days=60 if history else 0.5)
-    load = Load(seed=sum(path.stem.encode()), texts=bench.load.texts, begin=begin)
+    load = Load(seed=sum(path.stem.encode()), begin=begin)
     with path.open("w", encoding="utf-8", newline="") as file:
         out = csv.DictWriter(file, COLUMNS)
         out.writeheader()
@@ -75,11 +75,13 @@ async def run(bench: Bench) -> dict[str, Any]:
     for name, options in (("live", ()), ("history", ("--history",))):
         with TemporaryDirectory() as folder:
             path = Path(folder) / f"rows-{name}.csv"
-            write(path, bench, rows, history=bool(options))
+            write(path, rows, history=bool(options))
             before, began = meter.read(), time.monotonic()
             report[name] = await load(bench, path, rows, *options)
             await door.until_counted()
             seconds, spent = time.monotonic() - began, meter.read().since(before)
-            us = {part: round(s / rows * 1e6, 1) for part, s in spent.items()}
-            report[name] |= {"counted_per_second": round(rows / seconds), "us_per_row": us}
+            report[name] |= {
+                "counted_per_second": round(rows / seconds),
+                "us_per_row": per_event(spent, rows),
+            }
     return report

@@ -17,7 +17,8 @@ import re
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -44,6 +45,7 @@ from voc_common.events import (
 from voc_common.postgres import Database, Transaction
 from voc_common.postgres.migrations import migrate
 from voc_common.versions import attribution, decision, record_id, revision
+from voc_local.home import default_home
 from voc_local.postgres import Postgres
 from voc_scorecard.api.scorecard import TOPICS
 from voc_scorecard.domain.ranges import DAY_US, local_day
@@ -146,8 +148,8 @@ class Explained:
         self.rows_read[table] += _scanned(plan["Plan"])
 
 
-async def run(url: str, sizes: Sequence[int], reads: int) -> dict[str, Any]:
-    """Count up to each of the sizes and read there."""
+async def run(url: str, where: str, sizes: Sequence[int], reads: int) -> dict[str, Any]:
+    """Count up to each of the sizes, and read from Postgres and at the address `where`."""
     worker = Database(url, "scorecard", "worker", pool=1)
     reader = Database(url, "scorecard", "api", pool=1)
     configured = TenantConfigured(tenant=TENANT, version=1, zone=ZONE)
@@ -170,7 +172,7 @@ async def run(url: str, sizes: Sequence[int], reads: int) -> dict[str, Any]:
             "events": counted,
             "filled_per_second": round(filled),
             **await _in_postgres(reader, reads),
-            "http_ms": await _over_http(url, counted, reads),
+            "http_ms": await _over_http(where, counted, reads),
         }
     await worker.close()
     await reader.close()
@@ -194,28 +196,32 @@ async def _in_postgres(reader: Database, reads: int) -> dict[str, Any]:
     }
 
 
-async def _over_http(url: str, records: int, reads: int) -> dict[str, float]:
-    """One reader, one read after another, from an api of the scorecard alone."""
-    home = Path(os.environ["VOC_HOME"])
+@contextmanager
+def _api(url: str) -> Generator[str]:
+    """The address of the reads of a scorecard's api that runs alone."""
     environment = os.environ | {"DATABASE_URL": url, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
     environment["VOC_AUTH_KEYS_FILE"] = str(keys_file())
-    with Fleet(home / "logs", environment, restart=False) as fleet:
+    with Fleet(default_home() / "logs", environment, restart=False) as fleet:
         fleet.start("scorecard", "api")
-        await asyncio.to_thread(fleet.wait_ready)
-        headers = {"authorization": f"Bearer {api.token(TENANT, 'scorecard:read')}"}
-        where = f"{fleet.url('scorecard')}/v1/scorecard"
-        seconds: list[float] = []
-        async with httpx.AsyncClient(headers=headers, timeout=60, trust_env=False) as http:
-            for _ in range(reads):
-                began = time.perf_counter()
-                answer = await http.get(where, params={"window": "30d"})
-                seconds.append(time.perf_counter() - began)
-                answer.raise_for_status()
-            answer = await http.get(where, params={"window": "90d"})
-        found = answer.json()["whole"]["volume"]["records"]
-        if found != records:
-            raise RuntimeError(f"{found} of {records} records are on the scorecard")
-        return percentiles(seconds)
+        fleet.wait_ready()
+        yield f"{fleet.url('scorecard')}/v1/scorecard"
+
+
+async def _over_http(where: str, records: int, reads: int) -> dict[str, float]:
+    """One reader, one read after another; all records must be there."""
+    headers = {"authorization": f"Bearer {api.token(TENANT, 'scorecard:read', minutes=600)}"}
+    seconds: list[float] = []
+    async with httpx.AsyncClient(headers=headers, timeout=60, trust_env=False) as http:
+        for _ in range(reads):
+            began = time.perf_counter()
+            answer = await http.get(where, params={"window": "30d"})
+            seconds.append(time.perf_counter() - began)
+            answer.raise_for_status()
+        answer = await http.get(where, params={"window": "90d"})
+    found = answer.json()["whole"]["volume"]["records"]
+    if found != records:
+        raise RuntimeError(f"{found} of {records} records are on the scorecard")
+    return percentiles(seconds)
 
 
 def measure(sizes: Sequence[int], reads: int) -> dict[str, Any]:
@@ -225,8 +231,10 @@ def measure(sizes: Sequence[int], reads: int) -> dict[str, Any]:
         os.environ["VOC_HOME"] = folder
         deployment.ensure_keys(keys_file())
         with Postgres(Path(folder) / "postgres") as server:
-            asyncio.run(migrate(server.url(), "scorecard"))
-            return asyncio.run(run(server.url(), sizes, reads))
+            url = server.url()
+            asyncio.run(migrate(url, "scorecard"))
+            with _api(url) as where:
+                return asyncio.run(run(url, where, sizes, reads))
 
 
 def main() -> None:

@@ -8,8 +8,8 @@ class Sizes(Struct, frozen=True, kw_only=True):
 
     broker_records: int = 4_000_000
     """Produced and consumed before anything is measured: a cold broker costs three times as much."""
-    warm_events: int = 60_000
-    """Sent through all services before anything is measured."""
+    warm_events: int = 20_000
+    """Sent through all services before anything is measured, beside what the door took alone."""
     door_events: int = 200_000
     door_posts: int = 40_000
     idle_seconds: float = 20.0
@@ -34,7 +34,7 @@ class Sizes(Struct, frozen=True, kw_only=True):
 FULL = Sizes()
 QUICK = Sizes(
     broker_records=400_000,
-    warm_events=12_000,
+    warm_events=4_000,
     door_events=20_000,
     door_posts=4_000,
     idle_seconds=4.0,

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 import msgspec
-from load import Load
+from load import demo_texts
 from msgspec import Struct
 from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingTypeStubs]
 from voc_taxonomy.domain.decisions import Judge
@@ -47,7 +47,7 @@ def rate(judge: Judge, texts: Sequence[str], size: int = BATCH, *, explain: bool
 
 def measure(texts: int) -> dict[str, Any]:
     """Rates of short and long texts, of each with a judge of its own."""
-    known = sorted({text for text, _, _ in Load(seed=7).texts})
+    known = sorted({text for text, _, _ in demo_texts()})
     rng = Random(7)
     kinds = {
         "short": [rng.choice(known) for _ in range(texts)],
