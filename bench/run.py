@@ -1,7 +1,8 @@
 """Every figure of speed in one run: a table against goals and floors, and all of it as JSON.
 
     make bench ARGS="--quick --report FILE"
-    python bench/run.py [--quick] [--only door,latency] [--set events=60000] [--report FILE] [--plots FOLDER]
+    python bench/run.py [--quick] [--only door,latency] [--set events=60000] [--report FILE] [--markdown FILE]
+        [--plots FOLDER]
 
 Quick takes less than five minutes; in full it is more than an hour. The broker is warmed first, then the parts run one
 after another: those of the whole installation on the same services, the peers on the same two servers once those
@@ -46,6 +47,7 @@ from warming import warm
 
 WIDTH = 110
 """Of the table, also where the output is no terminal."""
+COLUMNS = ("figure", "value", "unit", "goal", "floor", "verdict")
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -184,18 +186,29 @@ async def _awaited(run: Callable[P, Awaitable[T]], *given: P.args, **named: P.kw
     return await run(*given, **named)
 
 
+def cells(figure: dict[str, Any]) -> list[str]:
+    """A row of the table."""
+    numbers = [
+        "" if figure[n] is None else f"{figure[n]:,.10g}" for n in ("value", "goal", "floor")
+    ]
+    return [figure["name"], numbers[0], figure["unit"], *numbers[1:], figure["verdict"]]
+
+
 def table(report: dict[str, Any]) -> Table:
-    """Figure, value, goal, floor and verdict."""
-    shown = Table("figure", "value", "unit", "goal", "floor", "verdict", box=None)
-    colours = {"goal": "green", "floor": "yellow", "missed": "red"}
+    """Figure, value, goal, floor and verdict, as a terminal shows them."""
+    shown = Table(*COLUMNS, box=None)
     for column in shown.columns:
         column.no_wrap = True
-    for f in report["figures"]:
-        numbers = ["" if f[n] is None else f"{f[n]:,.10g}" for n in ("value", "goal", "floor")]
-        style = colours.get(f["verdict"], "")
-        said = f"[{style}]{f['verdict']}[/]" if style else f["verdict"]
-        shown.add_row(f["name"], numbers[0], f["unit"], *numbers[1:], said)
+    colours = {"goal": "green", "floor": "yellow", "missed": "red"}
+    for figure in report["figures"]:
+        shown.add_row(*cells(figure), style=colours.get(figure["verdict"]))
     return shown
+
+
+def markdown(report: dict[str, Any]) -> str:
+    """The same for a page of docs/."""
+    rows = [COLUMNS, ["---"] * len(COLUMNS), *(cells(f) for f in report["figures"])]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def sizes_of(quick: bool, changed: Sequence[str]) -> Sizes:
@@ -213,6 +226,7 @@ def main() -> int:
     parser.add_argument("--only", help=f"some of {','.join(PARTS)}")
     parser.add_argument("--set", action="append", default=[], metavar="SIZE=VALUE")
     parser.add_argument("--report", type=Path)
+    parser.add_argument("--markdown", type=Path, help="the table for a page of docs/")
     parser.add_argument("--plots", type=Path, help="a folder for plots")
     asked = parser.parse_args()
     chosen = asked.only.split(",") if asked.only else PARTS
@@ -228,6 +242,8 @@ def main() -> int:
     console.print(f"{report['seconds']} s in all", highlight=False)
     if asked.report:
         asked.report.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+    if asked.markdown:
+        asked.markdown.write_text(markdown(report), encoding="utf-8")
     if asked.plots:
         for path in plot.draw(run.parts, asked.plots):
             console.print(f"drawn: {path}", highlight=False, soft_wrap=True)
