@@ -28,11 +28,13 @@ async def run(bench: Bench) -> dict[str, Any]:
     worker.stop()
     door = Door(bench)
     load = Load(seed=11)
-    for begin in range(0, events, 100 * BATCH):
-        some = min(100 * BATCH, events - begin)
-        await door.send(list(load.batches(some, BATCH)), some)
-    await door.published()
-    worker.start(worker.port)
+    try:
+        for begin in range(0, events, 100 * BATCH):
+            some = min(100 * BATCH, events - begin)
+            await door.send(list(load.batches(some, BATCH)), some)
+        await door.published()
+    finally:
+        worker.start(worker.port)
     began = time.monotonic()
     samples: list[tuple[float, int, dict[str, float]]] = []
     caught_up = 0.0

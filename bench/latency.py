@@ -62,6 +62,8 @@ async def loaded(
     taken = [sent for sent in loop.sent if sent.status == 202]
     bench.accepted += REQUEST * len(taken)
     unseen = await visible.drained()
+    if looking.done():
+        looking.result()  # it ends by itself only with an error
     looking.cancel()
     lasted = max(s.answered for s in loop.sent) - min(s.due for s in loop.sent)
     return {

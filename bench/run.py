@@ -92,21 +92,27 @@ class Run:
 
     def tell(self, line: str) -> None:
         """Say what is going on within a part."""
-        self.console.print(f"  {line}", style="dim", highlight=False)
+        self.console.print(f"  {line}", style="dim", markup=False, highlight=False)
 
     @contextmanager
-    def part(self, name: str) -> Generator[None]:
-        """One part: its time, and its failure without the end of the run."""
-        self._done += 1
-        of = len(self.chosen)
-        self.console.print(f"[{self._done}/{of}] {name}", style="bold", highlight=False)
+    def attempt(self, name: str) -> Generator[None]:
+        """Something that takes its time, and may fail without the end of the run."""
         began = time.monotonic()
         try:
             yield
         except Exception as error:  # noqa: BLE001 - the other parts are worth their figures
             self.failed[name] = f"{type(error).__name__}: {error}"[:2000]
-            self.console.print(f"  failed: {self.failed[name]}", style="red", highlight=False)
+            self.console.print(f"  failed: {self.failed[name]}", style="red", markup=False)
         self.seconds[name] = round(time.monotonic() - began, 1)
+
+    @contextmanager
+    def part(self, name: str) -> Generator[None]:
+        """One part, told of."""
+        self._done += 1
+        where = f"({self._done}/{len(self.chosen)})"
+        self.console.print(f"{where} {name}", style="bold", highlight=False)
+        with self.attempt(name):
+            yield
         self.tell(f"{self.seconds[name]} s")
 
     def installed(self, place: Ground) -> None:
@@ -130,11 +136,11 @@ class Run:
             return
         with servers() as place:
             self.tell(f"warming the broker with {self.sizes.broker_records:,} records")
-            began = time.monotonic()
-            self.parts["broker"] = asyncio.run(warm(place, self.sizes.broker_records))
-            self.seconds["broker"] = round(time.monotonic() - began, 1)
+            with self.attempt("broker"):
+                self.parts["broker"] = asyncio.run(warm(place, self.sizes.broker_records))
             if any(name in INSTALLED for name in mine):
-                self.installed(place)
+                with self.attempt("installation"):
+                    self.installed(place)
             for name, peer in PEERS.items():
                 if name in mine:
                     with self.part(name):

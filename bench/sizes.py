@@ -21,6 +21,8 @@ class Sizes(Struct, frozen=True, kw_only=True):
     bulk_rows: int = 1_000_000
     bulk_seconds: float = 60.0
     """Of live load alone, before rows are loaded beside it."""
+    bulk_most_seconds: float = 3600.0
+    """Of live load beside the import, if that does not end before."""
     raw_events: int = 300_000
     naive_events: int = 1_000
     people: int = 1_000_000
@@ -44,6 +46,7 @@ QUICK = Sizes(
     behind_events=20_000,
     bulk_rows=10_000,
     bulk_seconds=8.0,
+    bulk_most_seconds=45.0,
     raw_events=60_000,
     naive_events=150,
     people=40_000,
