@@ -3,6 +3,7 @@
 #   make up     the whole product, empty                         ARGS=...
 #   make test   all tests                                        ARGS="tests/identity -k merge"
 #   make check  format, lint, types, import contracts, fast tests
+#   make bench  every figure of speed                            ARGS="--quick --report FILE"
 #   make lock   requirements.lock and Kafka's jars anew          ARGS="--upgrade"
 #   make clean  remove .venv and caches; the data in .voc stays
 
@@ -13,7 +14,7 @@ BIN := .venv/bin
 STAMP := .venv/installed
 ARGS ?=
 
-.PHONY: install demo up test check lock clean
+.PHONY: install demo up test check bench lock clean
 
 install: $(STAMP)
 
@@ -32,6 +33,9 @@ check: $(STAMP)
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/pytest -m "not slow" $(ARGS)
+
+bench: $(STAMP)
+	$(BIN)/python bench/run.py $(ARGS)
 
 $(STAMP): pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo "voc needs Python 3.11 or newer: install it, or name it: make PYTHON=/path/to/python3.11"; exit 1; }

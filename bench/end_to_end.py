@@ -1,134 +1,87 @@
 """The whole path at full speed: pre-generated batches by HTTP into ingest until all are counted.
 
-    python bench/end_to_end.py --events 100000 [--report FILE]
+    python bench/end_to_end.py [--events 100000] [--warm 20000] [--report FILE]
 
-Starts Postgres, Kafka and every service (an api and a worker each) in a folder of its own, warms them up, sends
-batches of 500 as fast as the door takes them, and reads the CPU time of every process tree.
+Starts Postgres, Kafka and every service (an api and a worker each) in a folder of its own, sends batches of 500 over
+four connections as fast as the door takes them, and reads the CPU time of every process tree until the scorecard's
+rows hold all. The generator's own CPU is told apart and belongs to no sum.
 """
 
 import argparse
 import asyncio
-import os
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
+from installed import BATCH, Bench, Door, door_only, per_service, servers, start_others
+from meter import Meter, per_event
 from rich.console import Console
-from voc_cli import api, up
-from voc_cli.fleet import Fleet
-from voc_local.ground import Ground, ground
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from load import SOURCE, Load
-from meter import Meter
-
-BATCH = 500
-SENDERS = 4
+from sizes import FULL
+from stored import grown, in_the_database, on_the_bus
 
 
-@contextmanager
-def installation(console: Console, workers: int = 1) -> Iterator[tuple[Ground, Fleet]]:
-    """Everything, in a folder that is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="voc-bench-") as folder:
-        Path(folder).chmod(0o711)
-        os.environ["VOC_HOME"] = folder
-        with ground(Path(folder)) as servers:
-            os.environ["DATABASE_URL"] = servers.database_url
-            os.environ["KAFKA_BOOTSTRAP_SERVERS"] = servers.kafka
-            with up.stoppable(), up.running(console, workers=workers) as (_, fleet):
-                yield servers, fleet
+async def warm(bench: Bench) -> None:
+    """Start all that does not run yet, send what warms it up, beside what the door has taken before."""
+    start_others(bench.fleet)
+    door, events = Door(bench), bench.sizes.warm_events
+    await door.send(list(bench.load.batches(events, BATCH)), events)
+    await door.until_counted()
 
 
-class Door:
-    """A tenant's way in, and its count."""
-
-    def __init__(self, fleet: Fleet, tenant: str) -> None:
-        self.urls = {p.service: p.url for p in fleet.processes if p.role == "api"}
-        api.ensure_tenant(tenant, "Europe/Berlin", self.urls["ingest"])
-        token = api.token(tenant, *api.all_scopes(tenant), minutes=600)
-        self.headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-        self.http = httpx.AsyncClient(headers=self.headers, timeout=60, trust_env=False)
-
-    async def open(self) -> None:
-        """Register the source."""
-        url = f"{self.urls['ingest']}/v1/sources/{SOURCE}"
-        (await self.http.put(url, content=b"{}")).raise_for_status()
-
-    async def send(self, batches: list[bytes]) -> int:
-        """Send all as fast as the door takes them; returns how often it asked to wait."""
-        queue = iter(batches)
-        waits = 0
-
-        async def work() -> None:
-            nonlocal waits
-            for batch in queue:
-                while True:
-                    answer = await self.http.post(
-                        f"{self.urls['ingest']}/v1/feedback/batch", content=batch
-                    )
-                    if answer.status_code not in (429, 503):
-                        break
-                    waits += 1
-                    await asyncio.sleep(float(answer.headers["retry-after"]))
-                answer.raise_for_status()
-
-        await asyncio.gather(*(work() for _ in range(SENDERS)))
-        return waits
-
-    async def counted(self) -> int:
-        """Records on the scorecard."""
-        answer = await self.http.get(
-            f"{self.urls['scorecard']}/v1/scorecard", params={"window": "90d"}
-        )
-        answer.raise_for_status()
-        return answer.json()["whole"]["volume"]["records"]
-
-    async def until(self, records: int) -> None:
-        """Wait until so many are counted."""
-        deadline = time.monotonic() + 900
-        while await self.counted() < records:
-            assert time.monotonic() < deadline, f"{await self.counted()} of {records} counted"
-            await asyncio.sleep(0.1)
-
-
-async def run(servers: Ground, fleet: Fleet, events: int, warm: int) -> dict[str, Any]:
-    meter = Meter(servers, fleet)
-    door = Door(fleet, "bench")
-    await door.open()
-    load = Load(seed=7)
-    await door.send(list(load.batches(warm, BATCH)))
-    await door.until(warm)
-    batches = list(load.batches(events, BATCH))
+async def run(bench: Bench) -> dict[str, Any]:
+    """Send `sizes.events`, all of them as fast as possible; rates, CPU, memory and bytes an event."""
+    events = bench.sizes.events
+    door, meter = Door(bench), Meter(bench.place, bench.fleet)
+    batches = list(bench.load.batches(events, BATCH))
+    idle = await _idle(meter, bench.sizes.idle_seconds)
     inside = await meter.backends()
+    bus, database = on_the_bus(bench.place), await in_the_database(bench.place)
     before, began, own = meter.read(), time.monotonic(), time.process_time()
-    waits = await door.send(batches)
+    waits = await door.send(batches, events)
     accepted = time.monotonic() - began
-    await door.until(warm + events)
+    await door.until_counted()
     seconds = time.monotonic() - began
-    spent = meter.read().since(before)
+    spent, generator = meter.read().since(before), time.process_time() - own
     backends = (await meter.backends()).since(inside)
-    await door.http.aclose()
-    us = {part: round(s / events * 1e6, 1) for part, s in spent.items()}
+    us = per_event(spent, events)
+    topics = grown(bus, on_the_bus(bench.place), events)
+    schemas = grown(database, await in_the_database(bench.place), events)
+    memory = meter.memory()
+    of_services = per_service(memory)
     return {
         "events": events,
-        "bytes_per_event": round(sum(map(len, batches)) / events),
         "events_per_second": round(events / seconds),
         "accepted_per_second": round(events / accepted),
         "asked_to_wait": waits,
-        "us_per_event": us | {"all": round(sum(us.values()), 1)},
-        "postgres_us_per_event": {
-            name: round(s / events * 1e6, 1) for name, s in backends.items() if s / events > 1e-7
+        "lost": bench.accepted - await door.shown(),
+        "us_per_event": us,
+        "us_per_service": per_service(us),
+        "postgres_us_per_event": per_event(backends, events),
+        "idle_ms_per_second": idle,
+        "load_us_per_event": round(generator / events * 1e6, 1),
+        "bytes_per_event": {
+            "sent": round(sum(map(len, batches)) / events),
+            "bus": sum(topics.values()),
+            "database": sum(size for name, size in schemas.items() if name != "wal"),
         },
-        "load_us_per_event": round((time.process_time() - own) / events * 1e6, 1),
-        "memory_mb": meter.memory(),
+        "bytes_by_topic": topics,
+        "bytes_by_schema": schemas,
+        "memory_mb": memory,
+        "service_mb": of_services,
+        "service_mb_most": max(of_services.values()),
+        "process_mb_most": max(mb for name, mb in memory.items() if "-" in name),
     }
+
+
+async def _idle(meter: Meter, seconds: float) -> dict[str, float]:
+    """CPU of each part while nothing comes, milliseconds a second."""
+    await asyncio.sleep(1.0)
+    before, began = meter.read(), time.monotonic()
+    await asyncio.sleep(seconds)
+    lasted = time.monotonic() - began
+    # CPU us in so many milliseconds are milliseconds a second.
+    return per_event(meter.read().since(before), round(lasted * 1e3))
 
 
 def main() -> None:
@@ -140,8 +93,12 @@ def main() -> None:
     parser.add_argument("--report", type=Path)
     asked = parser.parse_args()
     console = Console()
-    with installation(console) as (servers, fleet):
-        report = asyncio.run(run(servers, fleet, asked.events, asked.warm))
+    sizes = msgspec.structs.replace(FULL, events=asked.events, warm_events=asked.warm)
+    with servers() as place, door_only(place) as fleet:
+        bench = Bench(place, fleet, sizes, console.print)
+        Door(bench).open()
+        asyncio.run(warm(bench))
+        report = asyncio.run(run(bench))
     console.print_json(data=report)
     if asked.report:
         asked.report.write_bytes(msgspec.json.format(msgspec.json.encode(report)))

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import msgspec
 from voc_cli.company import company, is_activity
@@ -11,7 +12,20 @@ from voc_cli.company import company, is_activity
 SOURCE = "bench"
 MIX = {"known": 0.80, "new": 0.12, "new identifier": 0.06, "merge": 0.02}
 """Shares of records by what identity has to do."""
+SPREAD, SAME = timedelta(seconds=0.05), 800_000
+"""Time from one record to the next, and after how many the times come again."""
 _encode = msgspec.json.Encoder().encode
+
+
+@cache
+def demo_texts() -> list[tuple[str, str, str]]:
+    """Text, segment and product of the feedback of a demo's company of 20,000 events."""
+    told = company(7, datetime(2026, 3, 2, tzinfo=UTC), 20_000)
+    return [
+        (e["text"], e.get("segment", ""), e.get("product", ""))
+        for e in told.history
+        if not is_activity(e) and e.get("text")
+    ]
 
 
 @dataclass
@@ -20,19 +34,15 @@ class Load:
 
     seed: int
     people: int = 20_000
-    texts: list[tuple[str, str, str]] = field(default_factory=list)
+    begin: datetime = field(default_factory=lambda: datetime.now(UTC) - timedelta(hours=12))
+    """When the first record was made; the rest follow within eleven hours, so that they are as fresh as live ones."""
+    texts: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
     made: int = 0
 
     def __post_init__(self) -> None:
         if not self.texts:
-            told = company(self.seed, datetime(2026, 3, 2, tzinfo=UTC), 20_000)
-            self.texts = [
-                (e["text"], e.get("segment", ""), e.get("product", ""))
-                for e in told.history
-                if not is_activity(e) and e.get("text")
-            ]
+            self.texts = demo_texts()
         self._rng = random.Random(self.seed)
-        self._begin = datetime.now(UTC) - timedelta(days=20)
 
     def batches(self, count: int, size: int) -> Iterator[bytes]:
         """Bodies of `/v1/feedback/batch`, `size` records each, `count` records in all."""
@@ -49,7 +59,7 @@ class Load:
             "source": SOURCE,
             "id": f"{self.seed}-{self.made}",
             "kind": "ticket",
-            "created_at": (self._begin + timedelta(seconds=self.made * 0.5)).isoformat(),
+            "created_at": (self.begin + SPREAD * (self.made % SAME)).isoformat(),
             "channel": rng.choice(("email", "chat", "app", "phone")),
             "text": text,
             "identifiers": self.identifiers(),

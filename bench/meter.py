@@ -1,10 +1,11 @@
 """CPU time and memory of an installation by part, as the operating system tells them."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import asyncpg
 import psutil
+from reader import reader
 from voc_cli.fleet import Fleet
 from voc_local.ground import Ground
 
@@ -27,7 +28,7 @@ class Meter:
         assert ground.postgres_server is not None
         assert ground.kafka_server is not None
         self._url = ground.database_url
-        pids = {p.name: p.pid for p in fleet.processes}
+        pids = {p.name: p.pid for p in fleet.processes if p.running()}
         pids |= {"postgres": ground.postgres_server.pid, "kafka": ground.kafka_server.pid}
         self._tops = {part: psutil.Process(pid) for part, pid in pids.items()}
 
@@ -37,14 +38,11 @@ class Meter:
 
     async def backends(self) -> Reading:
         """CPU of Postgres' living processes by what they do: a service's role, or a part of the server."""
-        connection = await asyncpg.connect(self._url)
-        try:
-            rows = await connection.fetch(
+        async with reader(self._url) as connection:
+            rows = await connection.rows(
                 "select pid, coalesce(nullif(application_name, ''), backend_type) as name "
                 "from pg_stat_activity where pid <> pg_backend_pid()"
             )
-        finally:
-            await connection.close()
         cpu: dict[str, float] = defaultdict(float)
         for row in rows:
             cpu[row["name"]] += backend_seconds(row["pid"])
@@ -56,6 +54,14 @@ class Meter:
             part: sum(p.memory_info().rss for p in _tree(top)) // 2**20
             for part, top in self._tops.items()
         }
+
+
+def per_event(spent: Mapping[str, float], events: int) -> dict[str, float]:
+    """CPU us an event of each part that took any, and of `all`."""
+    us = {part: round(seconds / events * 1e6, 1) for part, seconds in spent.items()}
+    return {part: each for part, each in us.items() if each > 0} | {
+        "all": round(sum(us.values()), 1)
+    }
 
 
 def _tree(top: psutil.Process) -> list[psutil.Process]:

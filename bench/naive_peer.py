@@ -7,15 +7,15 @@ cause by a word list, count. No versions, no batches, no dead letters: a redeliv
 """
 
 import asyncio
-import sys
-from pathlib import Path
 from typing import Any
 
-import asyncpg
 import msgspec
 from faststream import FastStream
 from faststream.kafka import KafkaBroker
+from load import Load
 from pydantic import BaseModel
+from reader import reader
+from running import main, measured, spawned
 from sqlalchemy import JSON, ForeignKey, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -23,11 +23,6 @@ from voc_common import bus
 from voc_common.postgres.database import async_url
 from voc_common.wire import Outgoing
 from voc_local.ground import Ground
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from load import Load
-from running import main, measured, spawned
 
 STAGES = ("ingest", "identity", "taxonomy", "scorecard")
 PARTITIONS = 6
@@ -149,7 +144,7 @@ def process(name: str, servers: str, url: str) -> None:
             await broker.publish(event, topic=f"naive.{topic}", key=event.id.encode())
 
     assert callable(handle)
-    asyncio.run(FastStream(broker).run())
+    asyncio.run(FastStream(broker, logger=None).run())
 
 
 async def run(servers: Ground, events: int, warm: int) -> dict[str, Any]:
@@ -158,7 +153,6 @@ async def run(servers: Ground, events: int, warm: int) -> dict[str, Any]:
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
     await engine.dispose()
-    database = await asyncpg.connect(servers.database_url)
     workers = spawned(process, {name: name for name in STAGES}, servers)
     load = Load(seed=7)
     encode = msgspec.json.Encoder().encode
@@ -171,17 +165,17 @@ async def run(servers: Ground, events: int, warm: int) -> dict[str, Any]:
             [Outgoing("naive.ingest", str(r["id"]).encode(), encode(r), headers) for r in records]
         )
         counted = "select coalesce(sum(records), 0) from count where cell like 'channel:%'"
-        while await database.fetchval(counted) < total:  # noqa: ASYNC110
-            await asyncio.sleep(0.2)
+        async with reader(servers.database_url) as database:
+            while await database.value(counted) < total:  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
 
     await through(warm, warm)
     report = await measured(servers, workers, events, lambda: through(events, warm + events))
     for worker in workers.values():
         worker.kill()
     await producer.close()
-    await database.close()
     return report
 
 
 if __name__ == "__main__":
-    main(__doc__, run, events=300, warm=50)
+    main(__doc__ or "", run, events=300, warm=50)

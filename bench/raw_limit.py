@@ -8,20 +8,15 @@ Nobody can be faster with one Kafka and one Postgres on the same cores; what voc
 """
 
 import asyncio
-import sys
-from pathlib import Path
 from typing import Any
 
-import asyncpg
 import msgspec
+from load import Load
+from reader import connect
+from running import main, measured, spawned
 from voc_common import bus
 from voc_common.wire import Header, Outgoing
 from voc_local.ground import Ground
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from load import Load
-from running import main, measured, spawned
 
 STAGES = 4
 PARTITIONS = 6
@@ -36,7 +31,7 @@ async def stage(number: int, servers: str, url: str) -> None:
     """Read, copy, pass on, commit; until killed."""
     consumer = bus.Consumer(servers, "", f"raw{number}", [topic(number)], 10_000)
     producer = bus.Producer(servers, "")
-    database = await asyncpg.connect(url)
+    database = await connect(url)
     await consumer.start()
     while True:
         messages = await consumer.poll(1000, 5)
@@ -59,7 +54,7 @@ def process(number: int, servers: str, url: str) -> None:
 
 async def run(servers: Ground, events: int, warm: int) -> dict[str, Any]:
     await bus.apply_topics(servers.kafka, "", {topic(n): (PARTITIONS, {}) for n in range(STAGES)})
-    database = await asyncpg.connect(servers.database_url)
+    database = await connect(servers.database_url)
     for n in range(STAGES):
         await database.execute(f"create table raw{n} (key bytea, value bytea)")
     workers = spawned(process, {f"stage {n}": n for n in range(STAGES)}, servers)
@@ -90,4 +85,4 @@ async def run(servers: Ground, events: int, warm: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(__doc__, run, events=100_000, warm=20_000)
+    main(__doc__ or "", run, events=100_000, warm=20_000)

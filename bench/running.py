@@ -5,17 +5,17 @@ import asyncio
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import psutil
-from meter import tree_seconds
+from meter import per_event, tree_seconds
 from voc_local.ground import Ground, ground
 
-Run = Callable[[Ground, int, int], Awaitable[dict[str, Any]]]
+Run = Callable[[Ground, int, int], Coroutine[Any, Any, dict[str, Any]]]
 
 
 def main(doc: str, run: Run, *, events: int, warm: int) -> None:
@@ -68,9 +68,9 @@ async def measured(
     began = time.monotonic()
     await work()
     seconds = time.monotonic() - began
-    us = {n: round((tree_seconds(top) - before[n]) / events * 1e6, 1) for n, top in tops.items()}
+    spent = {name: tree_seconds(top) - before[name] for name, top in tops.items()}
     return {
         "events": events,
         "events_per_second": round(events / seconds, 1),
-        "us_per_event": us | {"all": round(sum(us.values()), 1)},
+        "us_per_event": per_event(spent, events),
     }

@@ -17,6 +17,7 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
+from text_speed import rate
 from threadpoolctl import threadpool_limits
 from voc_taxonomy import models
 from voc_taxonomy.domain.calibration import calibration_error
@@ -127,16 +128,12 @@ def measure(model: Model, taxonomy: Taxonomy, test: list[Row], outside: list[str
 
 def speed(model: Model, taxonomy: Taxonomy, texts: list[str]) -> None:
     """Texts and words a CPU second: everything from text to verdict."""
-    words = sum(len(t.split()) for t in texts)
     for size in (1, 500):
         judge = Judge(Scorer(model, models.vectors()), taxonomy)
         for state in ("cold", "warm"):
-            began = time.process_time()
-            for i in range(0, len(texts), size):
-                judge.decide(texts[i : i + size])
-            took = time.process_time() - began
+            found = rate(judge, texts, size)
             print(
-                f"  batches of {size:>3}, {state}  {len(texts) / took:>7,.0f} texts/s, {words / took:>9,.0f} words/s  (bar 10,690 texts/s)"
+                f"  batches of {size:>3}, {state}  {found.texts_per_second:>7,.0f} texts/s, {found.words_per_second:>9,.0f} words/s  (bar 10,690 texts/s)"
             )
 
 
