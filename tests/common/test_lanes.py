@@ -1,7 +1,6 @@
 """Live before bulk: what an import may take while there is live work."""
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 from voc_common import lanes
@@ -17,7 +16,7 @@ class Clock:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     found = Clock()
     monkeypatch.setattr(lanes, "time", found)
     return found
