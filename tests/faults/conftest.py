@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from harness.stand import own_folder
+from harness.stand import Stand, own_folder, standing
 from harness.system import System
 from voc_local import home
 from voc_local.kafka import Kafka
@@ -54,6 +54,13 @@ async def whole(own: Own) -> AsyncIterator[System]:
         yield system
     finally:
         await asyncio.shield(system.stop())
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def stand() -> AsyncIterator[Stand]:
+    """Everything, one worker of each, behind proxies and on a small disk."""
+    async with standing(workers=1) as found:
+        yield found
 
 
 @pytest.fixture

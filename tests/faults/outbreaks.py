@@ -8,6 +8,7 @@ items, names of tenants and ids apart.
 
 import asyncio
 import random
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,6 +19,9 @@ from harness.waiting import until_none
 
 DAYS = 34
 BATCH = 40
+BUCKET = 600_000_000
+TOLD_LATE = 60_000_000
+"""Microseconds after its end by which a bucket is judged: the slack of the detector, and two ticks."""
 _ISSUE = (
     "cause, stage, product, segment, state, onset, detected_at, seen_at, people, expected, p_real, "
     "evidence - 'records' as evidence"
@@ -85,6 +89,20 @@ class History:
             await asyncio.sleep(pause)
         await self.system.done("POST", "ingest", f"/v1/loads/{load}/complete", self.tenant)
 
+    async def judged(self, seconds: float = 180) -> None:
+        """Wait until all of it is counted, and judged up to now."""
+        await self.system.settled(seconds)
+
+        async def missing() -> str:
+            rows = await self.system.rows(
+                "select judged, dirty_from from scorecard.watch where tenant = $1", self.tenant
+            )
+            closed = (time.time_ns() // 1000 - TOLD_LATE) // BUCKET - 1
+            done = [r for r in rows if r["dirty_from"] is None and (r["judged"] or 0) >= closed]
+            return "" if done else f"{self.tenant} is judged up to {rows}, {closed} is closed"
+
+        await until_none(missing, seconds)
+
     async def issues(self) -> list[dict[str, Any]]:
         """What is hot, ids apart."""
         return await self._sorted(
@@ -100,21 +118,10 @@ class History:
         return sorted((dict(r) for r in rows), key=str)
 
 
-async def same(faulty: History, quiet: History, seconds: float = 180) -> list[str]:
-    """Wait until both are judged up to the same bucket; says what differs."""
-
-    async def missing() -> str:
-        rows = await faulty.system.rows(
-            "select tenant, judged, dirty_from from scorecard.watch where tenant = any($1)",
-            [faulty.tenant, quiet.tenant],
-        )
-        judged = {r["judged"] for r in rows}
-        done = len(rows) == 2 and len(judged) == 1 and None not in judged
-        done = done and all(r["dirty_from"] is None for r in rows)
-        return "" if done else f"histories are not judged up to the same bucket: {rows}"
-
-    await until_none(missing, seconds)
-    await faulty.system.settled()
+async def same(faulty: History, quiet: History) -> list[str]:
+    """Wait until both are judged; says what differs."""
+    await faulty.judged()
+    await quiet.judged()
     wrong: list[str] = []
     for what, one, other in (
         ("hot issues", await faulty.issues(), await quiet.issues()),

@@ -72,17 +72,11 @@ class Poison:
 
         await until_none(unwritten, 180)
 
-    async def buried(self) -> set[tuple[str, str]]:
-        """(service, id) of every dead letter that there is."""
-        parts = [f"select '{s}' as service, id from {s}.dead_letter" for s in SERVICES]
-        rows = await self._system.rows(" union all ".join(parts))
-        return {(r["service"], r["id"]) for r in rows}
-
     async def all_buried(self, seconds: float = 120) -> None:
         """Wait until every dead letter that must come is there."""
 
         async def missing() -> str:
-            found = self.wanted - await self.buried()
+            found = self.wanted - await dead_letters(self._system)
             return f"{len(found)} dead letters, of {sorted({s for s, _ in found})}" if found else ""
 
         await until_none(missing, seconds)
@@ -135,6 +129,13 @@ class Poison:
 
     def _on(self, topic: str, message: Outgoing) -> Outgoing:
         return structs.replace(message, topic=topic, key=self._key())
+
+
+async def dead_letters(system: System) -> set[tuple[str, str]]:
+    """(service, id) of every dead letter that there is."""
+    parts = [f"select '{s}' as service, id from {s}.dead_letter" for s in SERVICES]
+    rows = await system.rows(" union all ".join(parts))
+    return {(r["service"], r["id"]) for r in rows}
 
 
 def _letter(message: Outgoing) -> str:

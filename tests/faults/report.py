@@ -18,11 +18,9 @@ def as_markdown(outcome: Outcome) -> str:
     verdict = "all numbers true" if outcome.good else "NOT all numbers true"
     kinds = len({h.name for h in outcome.happened})
     again = f'make faults ARGS="--count {outcome.count} --seed {outcome.seed}"'
-    lines = [
-        f"`{again}`: {len(outcome.happened)} faults of {kinds} kinds "
-        f"in {outcome.seconds / 60:.1f} minutes, {verdict}.",
-        "",
-    ]
+    minutes = outcome.seconds / 60
+    done = f"{len(outcome.happened)} faults of {kinds} kinds in {minutes:.1f} minutes"
+    lines = [f"`{again}`: {done}, {verdict}.", ""]
     head = ("fault", "times", "lasted, s", "counting again after, s (median, most)")
     lines += [*_table(head, _kinds(outcome.happened)), ""]
     lines += [f"**Not done:** {name}: {why}" for name, why in outcome.impossible.items()]

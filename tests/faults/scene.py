@@ -9,7 +9,6 @@ from faults.load import Load
 from faults.outbreaks import History
 from faults.poison import Poison
 from harness.stand import Stand
-from harness.waiting import until_none
 
 POISON_SHARE = 0.01
 
@@ -43,15 +42,3 @@ class Scene:
                 async with self._topics_whole:
                     await self.poison.inject(missing)
             await asyncio.sleep(0.5)
-
-    async def replay(self, tenant: str) -> None:
-        """Tell a tenant's archive again, and wait until all of it has been published."""
-        system = self.stand.system
-        begun = await system.done("POST", "ingest", "/v1/replays", tenant, {})
-
-        async def missing() -> str:
-            path = f"/v1/replays/{begun['replay']}"
-            found = await system.done("GET", "ingest", path, tenant)
-            return "" if found["state"] == "done" else f"replay of {tenant}: {found}"
-
-        await until_none(missing, 180)

@@ -13,7 +13,7 @@ from faults.catalogue.fault import Fault, Impossible, Kind
 from faults.counting import Ledger
 from faults.load import Load
 from faults.outbreaks import History
-from faults.poison import Poison
+from faults.poison import Poison, dead_letters
 from faults.scene import Scene
 from harness import telling
 from harness.stand import standing
@@ -163,7 +163,7 @@ async def _do(
 async def _count(scene: Scene, outcome: Outcome) -> None:
     system = scene.stand.system
     await scene.poison.all_buried()
-    buried = await scene.poison.buried()
+    buried = await dead_letters(system)
     letters = Ledger()
     letters.compare("dead letters", scene.poison.wanted, buried)
     outcome.wrong += letters.wrong

@@ -18,6 +18,8 @@ from voc_common import bus
 from voc_common.auth import SCOPES, make_keys, mint
 from voc_common.postgres.migrations import migrate
 
+from harness.waiting import until_none
+
 SERVICES = services.SERVICES
 POSTGRES_AWAY = (
     OSError,
@@ -165,6 +167,16 @@ class System:
         )
         said, _ = await process.communicate()
         assert process.returncode == 0, f"voc {' '.join(words)}: {said.decode()[-2000:]}"
+
+    async def replay(self, tenant: str, seconds: float = 180) -> None:
+        """Tell a tenant's archive again, and wait until all of it has been published."""
+        begun = await self.done("POST", "ingest", "/v1/replays", tenant, {})
+
+        async def missing() -> str:
+            found = await self.done("GET", "ingest", f"/v1/replays/{begun['replay']}", tenant)
+            return "" if found["state"] == "done" else f"replay of {tenant}: {found}"
+
+        await until_none(missing, seconds)
 
     async def waiting(self, only: Collection[str] = SERVICES) -> dict[str, int]:
         """All that is still on its way: unpublished requests, outbox rows, messages not yet committed."""

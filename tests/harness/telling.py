@@ -310,14 +310,5 @@ class Telling:
 
     async def replayed(self) -> None:
         """Tell the archive again, and wait until all of it has been published and handled."""
-        await self.system.done("POST", "ingest", "/v1/replays", self.tenant, {})
-        async with asyncio.timeout(120):
-            while True:
-                [row] = await self.system.rows(
-                    "select count(*) as n from ingest.replay where tenant = $1 and state <> 'done'",
-                    self.tenant,
-                )
-                if not row["n"]:
-                    break
-                await asyncio.sleep(0.1)
+        await self.system.replay(self.tenant)
         await self.system.settled()

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 from faults.catalogue.fault import Impossible, Kind
 from faults.scene import Scene
+from harness.stand import Stand
 from harness.system import POSTGRES_AWAY
 from voc_local.lifeline import wait_for_end
 
@@ -48,22 +49,27 @@ async def postgres_shut_down_at_once(scene: Scene, _rng: random.Random) -> Async
 
 @asynccontextmanager
 async def disk_full(scene: Scene, _rng: random.Random) -> AsyncGenerator[str]:
-    """Not a block is left under Postgres, which has noticed."""
-    disk = scene.stand.disk
-    if disk.why:
-        raise Impossible(disk.why)
-    disk.fill()
+    """Not a block is left under Postgres."""
+    async with full_disk(scene.stand) as said:
+        yield said
+
+
+@asynccontextmanager
+async def full_disk(stand: Stand) -> AsyncGenerator[str]:
+    """Fill the disk under Postgres until that has noticed; gives what it said. Raises `Impossible`."""
+    if stand.disk.why:
+        raise Impossible(stand.disk.why)
+    stand.disk.fill()
     try:
-        yield await noticed(scene)
+        yield await noticed(stand.system.database_url)
     finally:
-        disk.free()
-        await scene.stand.postgres_up()
-        await scene.stand.system.run("drop table if exists public.ballast")
+        stand.disk.free()
+        await stand.postgres_up()
+        await stand.system.run("drop table if exists public.ballast")
 
 
-async def noticed(scene: Scene) -> str:
+async def noticed(url: str) -> str:
     """Write until Postgres says that its disk is full; says how it said so."""
-    url = scene.stand.system.database_url
     try:
         connection = await asyncpg.connect(url, timeout=10)
     except POSTGRES_AWAY as error:

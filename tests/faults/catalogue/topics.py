@@ -58,7 +58,7 @@ async def topic_deleted(scene: Scene, rng: random.Random) -> AsyncGenerator[str]
             await system.voc("topics", "rewind", service)
         for process in workers:
             process.start()
-        await asyncio.gather(*(scene.replay(t) for t in scene.tenants()))
+        await asyncio.gather(*(system.replay(t) for t in scene.tenants()))
 
 
 async def committed(scene: Scene, service: str, topic: str) -> None:
