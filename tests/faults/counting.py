@@ -129,5 +129,6 @@ async def _rollups(telling: Telling, ledger: Ledger) -> None:
 
 
 def _recomputed(cell: str) -> bool:
-    """Whether the oracle counts such a cell: of one dimension, but for journey stages."""
-    return "|" not in cell and not cell.startswith("stage:")
+    """Whether the oracle counts such a cell: of one dimension, but for journey stages and lateness."""
+    single = ":" in cell and "|" not in cell and not cell.startswith("stage:")
+    return single or cell == "all"
