@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from harness import world
-from harness.telling import Telling
+from harness.telling import SHARES, Telling
 from harness.waiting import until_none
 
 CHUNK = 240
@@ -36,7 +36,7 @@ class Load:
         """Load for the time of a with-statement; an error in it ends the body."""
         enough = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
-            for lane in (self._tell, self._people, self._correct):
+            for lane in (self._tell, self._people, self._correct, self._erase):
                 tasks.create_task(lane(enough))
             yield
             enough.set()
@@ -121,6 +121,14 @@ class Load:
             if len(await self.telling.living()) > 20:
                 await self.telling.people(1)
             await asyncio.sleep(4 * self._pause)
+
+    async def _erase(self, enough: asyncio.Event) -> None:
+        while not enough.is_set():
+            told = self.telling
+            if len(await told.gone()) < SHARES["erased"] * len(told.records):
+                living = [r["record_id"] for r in await told.living()]
+                await told.say("DELETE", f"/v1/persons/{self._rng.choice(living)}", None)
+            await asyncio.sleep(6 * self._pause)
 
     async def _correct(self, enough: asyncio.Event) -> None:
         while not enough.is_set():
