@@ -1,5 +1,6 @@
 """Counting by id what came of everything that was accepted: archived, resolved, classified, counted, each once."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,27 +18,21 @@ class Ledger:
     counts: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
     wrong: list[str] = field(default_factory=list[str])
 
-    def compare(self, what: str, wanted: Any, there: Any) -> None:
-        """Note what is missing, or too much, or another."""
-        if wanted == there:
-            return
-        if isinstance(wanted, set) and isinstance(there, set):
-            missing, more = sorted(wanted - there), sorted(there - wanted)
-            said = [
-                f"{len(x)} {w} ({', '.join(map(str, x[:3]))})" for w, x in _named(missing, more)
-            ]
-        elif isinstance(wanted, dict) and isinstance(there, dict):
-            keys = sorted(wanted.keys() | there.keys(), key=str)
-            other = [k for k in keys if wanted.get(k) != there.get(k)]
+    def ids(self, what: str, wanted: Collection[object], there: Collection[object]) -> None:
+        """Note which are missing, and which are too many."""
+        missing, more = set(wanted) - set(there), set(there) - set(wanted)
+        for word, found in (("missing", missing), ("too many", more)):
+            if found:
+                some = ", ".join(sorted(map(str, found))[:3])
+                self.wrong.append(f"{what}: {len(found)} {word} ({some})")
+
+    def numbers(self, what: str, wanted: Mapping[Any, object], there: Mapping[Any, object]) -> None:
+        """Note which numbers are others."""
+        keys = sorted(wanted.keys() | there.keys(), key=str)
+        other = [k for k in keys if wanted.get(k) != there.get(k)]
+        if other:
             said = [f"{k}: {wanted.get(k)} wanted, {there.get(k)} there" for k in other[:5]]
-            said.append(f"{len(other)} in all")
-        else:
-            said = [f"{wanted} wanted, {there} there"]
-        self.wrong.append(f"{what}: {'; '.join(said)}")
-
-
-def _named(missing: list[Any], more: list[Any]) -> list[tuple[str, list[Any]]]:
-    return [(word, found) for word, found in (("missing", missing), ("too many", more)) if found]
+            self.wrong.append(f"{what}: {len(other)} are wrong: {'; '.join(said)}")
 
 
 async def count(telling: Telling) -> Ledger:
@@ -57,10 +52,10 @@ async def count(telling: Telling) -> Ledger:
         ledger.counts[kind] = {stage: len(found) for stage, found in stages.items()}
         ledger.counts[kind]["erased"] = len(gone)
         for stage, found in stages.items():
-            ledger.compare(f"{kind} {stage}", accepted, found)
+            ledger.ids(f"{kind} {stage}", accepted, found)
     everything = telling.accepted["feedback"] | telling.accepted["activity"]
     known = await _ids(telling, "identity", "rev_version <> '' or erased")
-    ledger.compare("known to identity", everything, known)
+    ledger.ids("known to identity", everything, known)
     await _rollups(telling, ledger)
     return ledger
 
@@ -76,16 +71,16 @@ async def _erased(telling: Telling, ledger: Ledger) -> set[str]:
     """What identity has erased, and every other service with it."""
     found = await _ids(telling, "identity", "erased")
     for service in ("ingest", "scorecard"):
-        ledger.compare(f"erased in {service}", found, await _ids(telling, service, "erased"))
+        ledger.ids(f"erased in {service}", found, await _ids(telling, service, "erased"))
     feedback = telling.accepted["feedback"]
     theirs = await _ids(telling, "taxonomy", "erased") & feedback
-    ledger.compare("erased in taxonomy", found & feedback, theirs)
+    ledger.ids("erased in taxonomy", found & feedback, theirs)
     rows = await telling.system.rows(
         "select record_id from ingest.archive where tenant = $1 and record_id = any($2)",
         telling.tenant,
         sorted(found),
     )
-    ledger.compare("archived though erased", set[str](), {r["record_id"] for r in rows})
+    ledger.ids("archived though erased", (), {r["record_id"] for r in rows})
     return found
 
 
@@ -97,7 +92,7 @@ async def _archived(telling: Telling, kind: str, ledger: Ledger) -> set[str]:
         kind,
     )
     twice = {f"{r['record_id']} {r['revision']}" for r in rows if r["n"] != 1}
-    ledger.compare(f"{kind} revisions archived more than once", set[str](), twice)
+    ledger.ids(f"{kind} revisions archived more than once", (), twice)
     return {r["record_id"] for r in rows}
 
 
@@ -114,10 +109,10 @@ async def _rollups(telling: Telling, ledger: Ledger) -> None:
     """Every number against the recomputation: as the API tells it, and as it lies in the table."""
     wanted, told = await telling.expected(), await telling.counted()
     shown = {c: n for c, n in wanted.records.items() if not c.startswith("activity:")}
-    ledger.compare("records of cells", shown, told.records)
+    ledger.numbers("records of cells", shown, told.records)
     people = {c: n for c, n in wanted.people.items() if c in shown}
-    ledger.compare("people of cells", people, told.people)
-    ledger.compare("NPS of cells", wanted.nps, told.nps)
+    ledger.numbers("people of cells", people, told.people)
+    ledger.numbers("NPS of cells", wanted.nps, told.nps)
     rows = await telling.system.rows(
         "select cell, sum(records)::int as records from scorecard.volume "
         "where tenant = $1 and grain = $2 group by cell having sum(records) <> 0",
@@ -125,7 +120,7 @@ async def _rollups(telling: Telling, ledger: Ledger) -> None:
         DAY,
     )
     there = {r["cell"]: r["records"] for r in rows if _recomputed(r["cell"])}
-    ledger.compare("rollups of days", dict(wanted.records), there)
+    ledger.numbers("rollups of days", dict(wanted.records), there)
 
 
 def _recomputed(cell: str) -> bool:

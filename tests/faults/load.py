@@ -125,8 +125,8 @@ class Load:
     async def _erase(self, enough: asyncio.Event) -> None:
         while not enough.is_set():
             told = self.telling
-            if len(await told.gone()) < SHARES["erased"] * len(told.records):
-                living = [r["record_id"] for r in await told.living()]
+            living = [r["record_id"] for r in await told.living()]
+            if living and len(await told.gone()) < SHARES["erased"] * len(told.records):
                 await told.say("DELETE", f"/v1/persons/{self._rng.choice(living)}", None)
             await asyncio.sleep(6 * self._pause)
 

@@ -165,7 +165,7 @@ async def _count(scene: Scene, outcome: Outcome) -> None:
     await scene.poison.all_buried()
     buried = await dead_letters(system)
     letters = Ledger()
-    letters.compare("dead letters", scene.poison.wanted, buried)
+    letters.ids("dead letters", scene.poison.wanted, buried)
     outcome.wrong += letters.wrong
     outcome.poison, outcome.dead_letters = scene.poison.injected, len(buried)
     outcome.ledger = await counting.count(scene.load.telling)

@@ -10,6 +10,7 @@ from faults.scene import Scene
 from harness.freezing import frozen_in_transaction, given_up
 from harness.stand import SESSION_SECONDS
 from harness.system import SERVICES
+from harness.waiting import until
 
 WRITERS = ("identity", "taxonomy", "scorecard")
 
@@ -62,6 +63,8 @@ async def worker_added(scene: Scene, rng: random.Random) -> AsyncGenerator[str]:
     """One more worker takes its share, and gives it back in order."""
     fleet = scene.stand.system.fleet
     (process,) = fleet.start(rng.choice(SERVICES), "worker")
+    # Before that SIGTERM would end it as any program that has not yet begun.
+    await until(lambda: not process.fault(), 120, f"{process.name} does not become ready")
     yield process.name
     code = await asyncio.to_thread(process.stop)
     fleet.processes.remove(process)
@@ -83,6 +86,6 @@ KINDS = (
     Kind("api killed", api_killed, (0.5, 3)),
     Kind("worker frozen past its session", worker_frozen, (SESSION_SECONDS + 2, 12)),
     Kind("worker frozen inside a transaction", worker_frozen_in_transaction, (0, 1), alone=True),
-    Kind("worker added", worker_added, (3, 6)),
+    Kind("worker added", worker_added, (3, 6), alone=True),
     Kind("worker removed", worker_removed, (1, 4)),
 )
