@@ -1,7 +1,8 @@
 """Freezing a worker inside a transaction that has written, and the moment at which Postgres gives it up."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import asyncpg
 import psutil
@@ -11,7 +12,7 @@ from harness.system import System
 from harness.waiting import until
 
 WRITING = (
-    "select a.pid, a.state, a.wait_event from pg_stat_activity a where a.client_port = any($1) "
+    "select a.pid, a.state, a.wait_event, clock_timestamp() - a.state_change > interval '300 ms' as calm from pg_stat_activity a where a.client_port = any($1) "
     "and a.backend_xid is not null and a.state in ('active', 'idle in transaction') and exists ("
     "select from pg_locks l where l.pid = a.pid and l.mode = 'RowExclusiveLock' and l.relation = to_regclass($2))"
 )
@@ -39,9 +40,8 @@ async def frozen_in_transaction(
                     process.freeze()
                     await until(lambda: frozen.status() == psutil.STATUS_STOPPED)
                     found = await server.fetchrow(WRITING, ports, records)
-                    while (
-                        found and found["state"] == "active" and found["wait_event"] != "ClientRead"
-                    ):
+                    # What it had sent before may still be on its way, through a proxy for some time.
+                    while found and _goes_on(found):
                         await asyncio.sleep(0.01)
                         found = await server.fetchrow(WRITING, ports, records)
                     if found and found["state"] == "idle in transaction":
@@ -51,6 +51,12 @@ async def frozen_in_transaction(
                 await asyncio.sleep(0.002)
     finally:
         await server.close()
+
+
+def _goes_on(backend: Mapping[str, Any]) -> bool:
+    if backend["state"] == "active":
+        return backend["wait_event"] != "ClientRead"
+    return not backend["calm"]
 
 
 async def given_up(system: System, backend: int) -> None:
