@@ -5,6 +5,7 @@ import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -25,7 +26,7 @@ from voc_common.postgres.migrations import migrate
 from voc_identity import repository
 from voc_identity.domain.cluster import cluster
 from voc_identity.domain.normalise import key_rules, normalise
-from voc_identity.domain.records import Cut, Must
+from voc_identity.domain.records import Cut, Must, Record
 from voc_identity.handlers import people, recluster, records
 from voc_identity.repository import EdgeRow, RecordKey
 from voc_identity.settings import IdentitySettings
@@ -174,15 +175,30 @@ async def expected(
 
 
 async def invariants(database: Database, tenant: str) -> None:
-    """Components and holders say what the records say."""
+    """Values lead to the component of their holders, and of generic ones every way to hold them is noted."""
     async with database.transaction() as tx:
-        torn = await tx.rows(
-            "select k.hash from identity.key k join identity.holder h on h.tenant = k.tenant and h.hash = k.hash "
-            "join identity.record r on r.tenant = h.tenant and r.record_id = h.record_id "
-            "where k.tenant = :tenant and not k.generic and r.component <> k.component",
-            tenant=tenant,
+        keys = await tx.rows(
+            "select hash, component, generic from identity.key where tenant = :t", t=tenant
         )
-    assert not torn
+        there = await tx.rows(
+            "select record_id, component, profile, atom from identity.record where tenant = :t and not erased",
+            t=tenant,
+        )
+        noted = await tx.rows(
+            "select hash, record_id from identity.holder where tenant = :t", t=tenant
+        )
+    state = {k.hash: k for k in keys}
+    atoms = {r.record_id: msgspec.msgpack.decode(r.atom, type=Record) for r in there}
+    place = {r.record_id: (r.component, r.profile) for r in there}
+    holders = {(k.hash, r) for r, atom in atoms.items() for k in atom.keys}
+    for value, record in holders:
+        assert state[value].generic or state[value].component == place[record][0]
+    found = {(n.hash, n.record_id) for n in noted}
+    assert found <= holders
+    generic = {(h, r) for h, r in holders if state[h].generic}
+    assert {(h, *place[r]) for h, r in generic} == {
+        (h, *place[r]) for h, r in found if state[h].generic
+    }
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -419,16 +435,32 @@ async def test_without_a_guard_the_partition_is_wrong(
     pytest.fail(f"twelve runs without the {guard} were all right")
 
 
-@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "without the second look-up"])
+@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "unguarded"])
+@pytest.mark.parametrize("guard", ["second_look", "stands"])
 async def test_components_that_meet_between_look_and_lock(
-    database: Database, settings: IdentitySettings, guarded: bool, monkeypatch: pytest.MonkeyPatch
+    database: Database,
+    settings: IdentitySettings,
+    guard: str,
+    guarded: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A worker has seen where its value leads; before it locks that, another joins it to a second component."""
+    """A worker has seen where its value, or its twin, is; before it locks that, another joins it to more."""
     if not guarded:
-        monkeypatch.setattr(recluster, "second_look", lambda held, now, locked: set())
+        blind = {"second_look": lambda held, now, locked: set(), "stands": lambda now, before: True}
+        monkeypatch.setattr(recluster, guard, blind[guard])
+        if guard == "stands":
+            twins = repository.twins
+            seen: dict[RecordKey, Any] = {}
+
+            async def as_first_seen(tx: Transaction, profiles: dict[RecordKey, bytes]) -> Any:
+                found = await twins(tx, profiles)
+                return {k: seen.setdefault(k, t) for k, t in found.items()}
+
+            monkeypatch.setattr(repository, "twins", as_first_seen)
     # One of the two components keeps its name when they meet: the late record belongs to each in turn.
     right = [
-        await meeting(database, settings, f"{side}{guarded}", side) for side in ("left", "right")
+        await meeting(database, settings, f"{side}{guarded}{guard}", side, twin=guard == "stands")
+        for side in ("left", "right")
     ]
     assert all(right) == guarded
 
@@ -494,12 +526,15 @@ async def somebody_waits(url: str) -> bool:
         await connection.close()
 
 
-async def meeting(database: Database, settings: IdentitySettings, tenant: str, side: str) -> bool:
+async def meeting(
+    database: Database, settings: IdentitySettings, tenant: str, side: str, *, twin: bool
+) -> bool:
     """Whether a late record of one side lands with the person that both sides became meanwhile."""
 
     by = {
         "left": Identifier("email", "ann@acme1.com"),
         "right": Identifier("external", "C-7", "crm"),
+        "unlike": Identifier("account", "acme", "crm"),
     }
 
     def one(number: int, *sides: str) -> FeedbackReceived:
@@ -509,12 +544,9 @@ async def meeting(database: Database, settings: IdentitySettings, tenant: str, s
     async def store(arrived: FeedbackReceived) -> None:
         await database.retried(lambda tx: records.feedback_received(tx, fold([arrived]), settings))
 
-    left, right, bridge, late = (
-        one(1, "left"),
-        one(2, "right"),
-        one(3, "left", "right"),
-        one(4, side),
-    )
+    left, right, bridge = one(1, "left"), one(2, "right"), one(3, "left", "right")
+    latest = max(range(4, 100), key=lambda number: one(number).record_id)
+    late = one(latest, side) if twin else one(latest, side, "unlike")
     await store(left)
     await store(right)
     looked, joined = asyncio.Event(), asyncio.Event()

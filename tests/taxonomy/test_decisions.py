@@ -62,8 +62,8 @@ def test_one_cause_its_stage_and_the_words_that_decided() -> None:
     assert strengths[-1] > 0
     assert len(strengths) <= MAX_WORDS
     assert verdict.likely[0].id == "wrong-charge"
-    decision = verdict.decision("abc", 3)
-    assert (decision.version, decision.model, decision.taxonomy) == ("", "abc", 3)
+    decision = verdict.decision("v", "abc", 3, 7)
+    assert (decision.version, decision.model, decision.taxonomy) == ("v", "abc", 3)
     assert decision.causes == verdict.causes
 
 

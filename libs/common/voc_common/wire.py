@@ -30,8 +30,9 @@ _PREFIX = "voc."
 _encode = msgspec.json.Encoder().encode
 _BY_NAME: dict[str, type[Event | Tick]] = {kind.__name__: kind for kind in EVENT_TYPES}
 _BY_NAME["Tick"] = Tick
-_DECODERS: dict[str, Callable[[bytes], Event | Tick]] = {
-    f"{_PREFIX}{name}": msgspec.json.Decoder(kind).decode for name, kind in _BY_NAME.items()
+_DECODERS: dict[bytes, Callable[[bytes], Event | Tick]] = {
+    f"{_PREFIX}{name}".encode(): msgspec.json.Decoder(kind).decode
+    for name, kind in _BY_NAME.items()
 }
 _STATIC: dict[type[Event | Tick], tuple[Header, ...]] = {
     kind: (
@@ -58,9 +59,12 @@ class Undecodable(ValueError):
     """A message is not an event of the published language; the message says why."""
 
 
+_BULK = {kind: f"{kind.TOPIC}.bulk" for kind in BULK_TYPES}
+
+
 def topic(kind: type[Event], lane: Lane) -> str:
     """Topic of an event type on a lane, without namespace."""
-    return f"{kind.TOPIC}.bulk" if lane == "bulk" and kind in BULK_TYPES else kind.TOPIC
+    return kind.TOPIC if lane == "live" else _BULK.get(kind, kind.TOPIC)
 
 
 def partition(key: bytes, count: int) -> int:
@@ -152,15 +156,18 @@ def encode_tick(tick: Tick, topic_name: str, at: int) -> Outgoing:
 
 def decode(headers: Sequence[Header], value: bytes | None) -> Event | Tick:
     """The event of a message; raises `Undecodable`."""
-    found: dict[str, bytes] = dict(headers)
-    kind = found.get("ce_type", b"").decode("utf-8", "replace")
+    kind = b""
+    for name, said in headers:
+        if name == "ce_type":
+            kind = said
+            break
     decoder = _DECODERS.get(kind)
     if decoder is None:
-        raise Undecodable(f"unknown event type {kind[:80]!r}")
+        raise Undecodable(f"unknown event type {kind.decode('utf-8', 'replace')[:80]!r}")
     try:
         return decoder(value or b"")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Undecodable(f"{kind}: {error}") from error
+        raise Undecodable(f"{kind.decode()}: {error}") from error
 
 
 def schemas() -> dict[str, dict[str, Any]]:

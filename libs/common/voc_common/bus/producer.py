@@ -78,13 +78,16 @@ class Producer:
             raise BusError(f"{type(error).__name__}: {error}") from error
 
     async def _send(self, producer: Any, messages: Sequence[Outgoing]) -> None:
-        by_place: dict[tuple[str, int], list[Outgoing]] = {}
+        by_topic: dict[str, list[Outgoing]] = {}
         for message in messages:
-            name = self._namespace + message.topic
-            at = message.partition
-            if at < 0:
-                at = partition(message.key, await self._partitions(producer, name))
-            by_place.setdefault((name, at), []).append(message)
+            by_topic.setdefault(message.topic, []).append(message)
+        by_place: dict[tuple[str, int], list[Outgoing]] = {}
+        for topic, group in by_topic.items():
+            name = self._namespace + topic
+            count = await self._partitions(producer, name)
+            for message in group:
+                at = message.partition if message.partition >= 0 else partition(message.key, count)
+                by_place.setdefault((name, at), []).append(message)
         sends = [self._send_place(producer, *place, group) for place, group in by_place.items()]
         results = await asyncio.gather(*sends, return_exceptions=True)
         for result in results:

@@ -1,12 +1,16 @@
 """What clustering reads and what it returns."""
 
 from collections.abc import Iterable
+from hashlib import blake2b
 from operator import attrgetter
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from voc_identity.domain.names import ABSENT, Name
+
+_encode = msgspec.msgpack.Encoder().encode
 
 KeyKind = Literal["external", "email", "phone"]
 
@@ -45,6 +49,14 @@ class Record(Struct, frozen=True, gc=False, array_like=True):
     name: Name = ABSENT
     accounts: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
+
+    @property
+    def profile(self) -> bytes:
+        """A hash of all but the id, 16 bytes; empty if nothing links the record."""
+        if not self.keys:
+            return b""
+        said = (self.keys, self.name, self.accounts, self.domains)
+        return blake2b(_encode(said), digest_size=16).digest()
 
 
 class Must(Struct, frozen=True, gc=False):
@@ -132,6 +144,19 @@ def account_of(records: Iterable[Record]) -> str:
     if accounts:
         return _most_frequent(accounts)
     return "domain:" + _most_frequent(domains) if domains else ""
+
+
+def follows(record: Record, account: str) -> bool:
+    """Whether a person of this account keeps it when one more record like one of its own is added.
+
+    All else that clustering looks at are sets of values, names and people's words, to which a record adds
+    nothing that another of the same profile has not said (`agglomerate` joins those first of all).
+    """
+    if record.accounts:
+        return record.accounts == (account,)
+    if record.domains and account.startswith("domain:"):
+        return record.domains == (account.removeprefix("domain:"),)
+    return True
 
 
 def _most_frequent(counts: dict[str, int]) -> str:

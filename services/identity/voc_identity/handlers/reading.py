@@ -100,7 +100,15 @@ async def find(
     )
     if isinstance(key, Unlinked):
         raise Unusable(f"this {kind} identifies nobody: {key.reason}")
-    rows = await repository.holders(tx, [(tenant, key.hash)])
+    named = (tenant, key.hash)
+    state = (await repository.look_up(tx, [named])).get(named)
+    if state is None:
+        return []
+    if state.generic:
+        rows = await repository.holders(tx, [named])
+    else:
+        together = await repository.members(tx, [(tenant, state.component)])
+        rows = [r for r in together.values() if any(k.hash == key.hash for k in _atom(r.atom).keys)]
     return sorted({r.person for r in rows if r.person})[:200]
 
 

@@ -10,6 +10,9 @@ order is: claim the values, lock the components that they lead to, look again, a
    merged or split between 1 and 2, or the last holder of a value has gone: everything is given back
    and tried with the wider set;
 4. the pure `cluster` decides on all members; what changed is written, the records last.
+
+A new record that tells exactly what an earlier one tells (its twin, most records have one) belongs where
+that one belongs (`follows`): its component is locked and looked at again as any other, but not clustered.
 """
 
 from collections.abc import Collection, Container, Iterable, Mapping
@@ -22,8 +25,8 @@ from voc_common.postgres.database import Retry
 from voc_identity import repository
 from voc_identity.domain.cluster import cluster
 from voc_identity.domain.components import generic_values
-from voc_identity.domain.records import Cut, Edge, Must, Record, Rules
-from voc_identity.repository import EdgeRow, HashKey, KeyState, RecordKey, Row
+from voc_identity.domain.records import Cut, Edge, Must, Record, Rules, follows
+from voc_identity.repository import EdgeRow, HashKey, KeyState, RecordKey, Row, Twin
 
 _ATTEMPTS = 12
 FREE = KeyState("", False)
@@ -43,6 +46,7 @@ class Intent(Struct, frozen=True, gc=False, kw_only=True):
     occurred_at: int = 0
     identifiers: bytes = b""
     atom: Record | None = None
+    profile: bytes = b""
     reread: bool = False
 
 
@@ -103,6 +107,8 @@ class _Attempt:
         self.wider = wider
         self.all_intents = intents
         self.intents: dict[RecordKey, Intent] = {}
+        self.following: dict[RecordKey, Intent] = {}
+        self.twins: dict[RecordKey, Twin] = {}
         self.seen: dict[RecordKey, Row] = {}
         self.atoms_before: dict[RecordKey, Record] = {}
         self.members: dict[RecordKey, Row] = {}
@@ -112,15 +118,50 @@ class _Attempt:
     async def run(self) -> Outcome:
         """The recipe."""
         self.seen = await repository.rows(self.tx, {*self.all_intents, *self.anchors})
-        self.intents = {k: i for k, i in self.all_intents.items() if self._wanted(k, i)}
+        wanted = {k: i for k, i in self.all_intents.items() if self._wanted(k, i)}
+        self.following = await self._with_twins(wanted)
+        self.intents = {k: i for k, i in wanted.items() if k not in self.following}
         self.atoms_before = {k: _decode(r.atom) for k, r in self.seen.items() if r.atom}
+        edges: list[EdgeRow] = []
+        generic: dict[HashKey, bool] = {}
         if self.intents or self.anchors:
             held = await self._claim()
             locked = await self._lock(held)
             await self._look_again(locked, held)
-        edges = await self._edges()
-        generic = await self._generic()
+            edges = await self._edges()
+            generic = await self._generic()
+        elif self.following:
+            await repository.lock_components(self.tx, self._twin_components())
+        await self._look_at_twins_again()
         return await self._write(edges, generic)
+
+    async def _with_twins(self, wanted: Mapping[RecordKey, Intent]) -> dict[RecordKey, Intent]:
+        """Of what is wanted, the new records that only follow an earlier one."""
+        new = {k: i for k, i in wanted.items() if i.atom and k not in self.seen and i.atom.keys}
+        found = (
+            await repository.twins(self.tx, {k: i.profile for k, i in new.items()}) if new else {}
+        )
+        self.twins = {
+            k: t for k, t in found.items() if (atom := new[k].atom) and follows(atom, t.account)
+        }
+        return {k: new[k] for k in self.twins}
+
+    def _twin_components(self) -> set[RecordKey]:
+        return {self._twin_place(k) for k in self.following}
+
+    async def _look_at_twins_again(self) -> None:
+        """Their second look-up: a twin may have been moved, edited or erased before its component was locked."""
+        if not self.following:
+            return
+        profiles = {k: i.profile for k, i in self.following.items()}
+        now = await repository.twins(self.tx, profiles)
+        for key, intent in self.following.items():
+            twin = now.get(key)
+            if not stands(twin, self.twins[key]):
+                raise _Wider
+            self.twins[key] = twin or self.twins[key]
+            if intent.atom is None or not follows(intent.atom, self.twins[key].account):
+                raise _Wider
 
     def _wanted(self, key: RecordKey, intent: Intent) -> bool:
         """The erased guard and the version test: an erased row accepts nothing, an older revision changes nothing."""
@@ -153,15 +194,26 @@ class _Attempt:
         components = {(k[0], s.component) for k, s in held.items() if s.component and not s.generic}
         components |= {(k[0], r.component) for k, r in self.seen.items() if r.component}
         components |= self.wider
-        if components:
-            await repository.lock_components(self.tx, components)
+        # What is clustered anew anyway is clustered with all of its new records.
+        there = {k: i for k, i in self.following.items() if self._twin_place(k) in components}
+        self.intents |= there
+        self.following = {k: i for k, i in self.following.items() if k not in there}
+        all_of_them = components | self._twin_components()
+        if all_of_them:
+            await repository.lock_components(self.tx, all_of_them)
         return components
+
+    def _twin_place(self, key: RecordKey) -> RecordKey:
+        return key[0], self.twins[key].component
 
     async def _look_again(self, locked: set[RecordKey], held: Mapping[HashKey, KeyState]) -> None:
         """The second look-up: what was found before the locks may have been merged or split since."""
         self.members = await repository.members(self.tx, locked) if locked else {}
         atoms = {k: _decode(r.atom) for k, r in self.members.items()}
-        self.states = await repository.look_up(self.tx, held.keys() | self._hashes(atoms))
+        arriving = self._hashes({k: i.atom for k, i in self.intents.items() if i.atom})
+        self.states = await repository.look_up(
+            self.tx, held.keys() | self._hashes(atoms) | arriving
+        )
         missing = second_look(held, self.states, locked)
         stale = {k for k in self.all_intents if k in self.members and k not in self.seen}
         stale |= {k for k, r in self.seen.items() if r.component and self.members.get(k) != r}
@@ -244,11 +296,17 @@ class _Attempt:
         await repository.save_keys(
             self.tx, {k: s for k, s in after.items() if s != self.states.get(k)}
         )
-        await self._save_holders()
+        await self._save_holders(generic)
+        changed |= {k: self._followed(k, i) for k, i in self.following.items()}
         if changed and not await repository.save_rows(
             self.tx, list(changed.values()), self.seen | self.members
         ):
             raise _Wider
+        first: dict[HashKey, str] = {}
+        for (tenant, record_id), intent in sorted(self.intents.items()):
+            if intent.profile:
+                first.setdefault((tenant, intent.profile), record_id)
+        await repository.save_profiles(self.tx, first)
         rows = {k: changed.get(k) or self.seen[k] for k in self.all_intents}
         moved = [r for k, r in changed.items() if k not in self.all_intents and self._moved(k, r)]
         return Outcome(rows, moved)
@@ -261,11 +319,19 @@ class _Attempt:
             there = {atom.record_id for atom in atoms}
             manual = [edge_of(e, there) for e in edges if e.tenant == tenant]
             hashes = frozenset(h for (t, h), flag in generic.items() if t == tenant and flag)
-            for person in cluster(atoms, manual, self.rules, generic=hashes).persons:
+            persons = cluster(atoms, manual, self.rules, generic=hashes).persons
+            named = {
+                r for e in edges if e.tenant == tenant for r in (*e.left_records, *e.right_records)
+            }
+            spoken_of = {p.component for p in persons if not named.isdisjoint(p.members)}
+            for person in persons:
                 name = person.person_id if person.identifiable else ""
                 for record_id in person.members:
                     key = (tenant, record_id)
-                    result[key] = self._row(key, person.component, name, person.account)
+                    row = self._row(key, person.component, name, person.account)
+                    if row.manual != (person.component in spoken_of):
+                        row = msgspec.structs.replace(row, manual=not row.manual)
+                    result[key] = row
         return result
 
     def _row(self, key: RecordKey, component: str, person: str, account: str) -> Row:
@@ -274,7 +340,10 @@ class _Attempt:
         row = before or Row(tenant=key[0], record_id=key[1])
         if intent and intent.atom:
             row = msgspec.structs.replace(
-                row, atom=_encode(intent.atom), identifiers=intent.identifiers
+                row,
+                atom=_encode(intent.atom),
+                identifiers=intent.identifiers,
+                profile=intent.profile,
             )
             if not intent.reread:
                 row = msgspec.structs.replace(
@@ -291,6 +360,24 @@ class _Attempt:
             row if row.component == component else msgspec.structs.replace(row, component=component)
         )
 
+    def _followed(self, key: RecordKey, intent: Intent) -> Row:
+        twin = self.twins[key]
+        return Row(
+            tenant=key[0],
+            record_id=key[1],
+            rev_version=intent.rev_version,
+            source=intent.source,
+            occurred_at=intent.occurred_at,
+            identifiers=intent.identifiers,
+            atom=_encode(intent.atom),
+            component=twin.component,
+            person=twin.person,
+            account=twin.account,
+            counter=1,
+            decided_at=self.now,
+            profile=intent.profile,
+        )
+
     def _emptied(self, key: RecordKey) -> Row:
         before = self.members.get(key) or self.seen.get(key)
         counter = before.counter + 1 if before else 1
@@ -302,17 +389,25 @@ class _Attempt:
         before = self.members.get(key)
         return before is not None and before.counter != row.counter
 
-    async def _save_holders(self) -> None:
-        before = {
+    async def _save_holders(self, generic: Mapping[HashKey, bool]) -> None:
+        """Note who holds a generic value: no component leads to them.
+
+        Of records that follow one another it is enough to note one (they add no name and no id), and all of
+        a component are noted anew when any of it changes, so the last of them is noted before it is alone.
+        """
+        left = {
             (k[0], v.hash, k[1])
             for k, a in self.atoms_before.items()
             if k in self.intents
             for v in a.keys
         }
-        after = {
-            (k[0], v.hash, k[1]) for k, i in self.intents.items() if i.atom for v in i.atom.keys
+        held = {
+            (k[0], v.hash, k[1])
+            for k, a in (self.universe.items() if True in generic.values() else ())
+            for v in a.keys
+            if generic[k[0], v.hash]
         }
-        await repository.save_holders(self.tx, after - before, before - after)
+        await repository.save_holders(self.tx, held, left - held)
 
 
 def accepts(row: Row) -> bool:
@@ -339,6 +434,11 @@ def second_look(
         if freed or now[key].generic != state.generic:
             raise _Wider(found)
     return found
+
+
+def stands(now: Twin | None, before: Twin) -> bool:
+    """The second look-up of a twin: whether it is still where it was, in a component that is locked by now."""
+    return now is not None and now.component == before.component
 
 
 def edge_of(row: EdgeRow, there: Container[str]) -> Edge:

@@ -22,10 +22,10 @@ from voc_common.events import (
 from voc_common.postgres import Transaction
 
 from voc_identity import repository
-from voc_identity.domain.normalise import KeyRules, key_rules, normalise
+from voc_identity.domain.normalise import KeyRules, Keys, key_rules, normalise
 from voc_identity.domain.records import Rules
 from voc_identity.handlers.recluster import Intent, recluster
-from voc_identity.repository import Row
+from voc_identity.repository import RecordKey, Row
 from voc_identity.settings import IdentitySettings
 
 _CHUNK = 500
@@ -36,6 +36,13 @@ _decode = msgspec.msgpack.Decoder(tuple[Identifier, ...]).decode
 @lru_cache(maxsize=1024)
 def _key_rules(secret: bytes, region: str, blocked: tuple[str, ...]) -> KeyRules:
     return key_rules(secret, region, blocked)
+
+
+@lru_cache(maxsize=8192)
+def _read(identifiers: bytes, read: KeyRules) -> tuple[Keys, bytes]:
+    """What encoded identifiers come to, and their profile: most records repeat those of another."""
+    keys = normalise(_decode(identifiers), read)
+    return keys, keys.record("").profile
 
 
 def rules_of(settings: IdentitySettings) -> Rules:
@@ -89,12 +96,15 @@ async def _received(
 
 
 def _intent(event: FeedbackReceived | ActivityReceived, read: KeyRules) -> Intent:
+    identifiers = _encode(event.identifiers)
+    keys, profile = _read(identifiers, read)
     return Intent(
         rev_version=event.revision.version,
         source=event.revision.source,
         occurred_at=event.revision.occurred_at,
-        identifiers=_encode(event.identifiers),
-        atom=normalise(event.identifiers, read).record(event.record_id),
+        identifiers=identifiers,
+        atom=keys.record(event.record_id),
+        profile=profile,
     )
 
 
@@ -148,14 +158,15 @@ async def reread(tx: Transaction, settings: IdentitySettings, limit: int = 500) 
     tenant, rows = due
     found = (await repository.rules(tx, [tenant]))[tenant]
     read = _key_rules(found.secret, settings.region, found.blocked)
-    intents = {
-        row.key: Intent(
+    intents: dict[RecordKey, Intent] = {}
+    for row in rows:
+        keys, profile = _read(row.identifiers, read)
+        intents[row.key] = Intent(
             identifiers=row.identifiers,
-            atom=normalise(_decode(row.identifiers), read).record(row.record_id),
+            atom=keys.record(row.record_id),
+            profile=profile,
             reread=True,
         )
-        for row in rows
-    }
     outcome = await recluster(tx, intents, rules_of(settings), clock())
     before = {row.key: row.counter for row in rows}
     changed = [r for k, r in outcome.rows.items() if r.counter != before[k] and not r.erased]

@@ -1,8 +1,9 @@
 """What facts add to the counters, and how much a change moves them: new minus old, folded over a batch."""
 
+from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 from msgspec import Struct
@@ -104,6 +105,17 @@ class Delta:
             for bucket, cells in buckets.items():
                 self._pulse[tenant, bucket][0].add(cells, sign)
 
+    def more(self, tenant: str, fact: Fact, others: Sequence[Fact]) -> None:
+        """Count a new record of a person with `others` on that day: once per cell, in the earliest bucket."""
+        old = presence(others)
+        people = self._volume[tenant, fact.bucket, fact.day][1]
+        for bucket, cells in _earlier(people, fact.cells, fact.bucket, old.seen).items():
+            self._volume[tenant, bucket, fact.day][1].down.append(cells)
+        if fact.watched:
+            known = self._pulse[tenant, fact.known][0]
+            for bucket, cells in _earlier(known, fact.watched, fact.known, old.known).items():
+                self._pulse[tenant, bucket][0].down.append(cells)
+
     def alone(self, tenant: str, fact: Fact) -> None:
         """Count a new record that is all there is of its person on that day."""
         records, people, _ = self._volume[tenant, fact.bucket, fact.day]
@@ -128,17 +140,32 @@ class Delta:
 
     def answers(self, tenant: str, members: Iterable[Fact], sign: int) -> None:
         """Count a person's scored answers, and which of them later ones to the same question replace."""
-        by_metric: dict[str, list[Fact]] = defaultdict(list)
-        for answer in sorted((f for f in members if f.metric), key=_chain_order):
-            self._answer(tenant, answer, sign)
-            by_metric[answer.metric].append(answer)
-        for metric, given in by_metric.items():
-            for answer, link in zip(given, links([a.day for a in given]), strict=False):
-                if link:
-                    began = self._replaced[tenant, metric, link.within, link.began]
-                    _score(began[:3], answer, sign)
-                    ended = self._replaced[tenant, metric, link.within, link.ended]
-                    _score(ended[3:], answer, sign)
+        for given in chains_of(members).values():
+            for answer in given:
+                self._answer(tenant, answer, sign)
+            for answer, following in pairwise(given):
+                self._replacement(tenant, answer, following, sign)
+
+    def answer(self, tenant: str, answer: Fact, given: list[Fact]) -> None:
+        """Count a new answer among the person's others to the same question; it takes its place in the chain."""
+        self._answer(tenant, answer, 1)
+        at = bisect(given, chain_order(answer), key=chain_order)
+        before = given[at - 1] if at else None
+        after = given[at] if at < len(given) else None
+        if before and after:
+            self._replacement(tenant, before, after, -1)
+        if before:
+            self._replacement(tenant, before, answer, 1)
+        if after:
+            self._replacement(tenant, answer, after, 1)
+        given.insert(at, answer)
+
+    def _replacement(self, tenant: str, answer: Fact, following: Fact, sign: int) -> None:
+        window = within(following.day - answer.day)
+        if window:
+            at = (tenant, answer.metric, window)
+            _score(self._replaced[*at, answer.day][:3], answer, sign)
+            _score(self._replaced[*at, following.day][3:], answer, sign)
 
     def _answer(self, tenant: str, answer: Fact, sign: int) -> None:
         columns = self._score[tenant, answer.metric, answer.day]
@@ -157,6 +184,24 @@ class Delta:
             "replaced": _rolled(self._replaced, _by_eras),
             "again": _rolled(self._again, _by_eras),
         }
+
+
+def _earlier(
+    people: Tally, cells: Collection[str], bucket: int, old: Mapping[str, int]
+) -> dict[int, list[str]]:
+    """Count up the cells that a person was not in before `bucket`; returns later buckets that lost some."""
+    gained: list[str] = []
+    lost: dict[int, list[str]] = {}
+    for cell in cells:
+        before = old.get(cell)
+        if before is None:
+            gained.append(cell)
+        elif bucket < before:
+            gained.append(cell)
+            lost.setdefault(before, []).append(cell)
+    if gained:
+        people.up.append(gained)
+    return lost
 
 
 def _shifts(
@@ -208,6 +253,14 @@ def _score(columns: tuple[Tally, ...], answer: Fact, sign: int) -> None:
         detractors.add(answer.cells, sign)
 
 
-def _chain_order(answer: Fact) -> tuple[int, str]:
+def chains_of(members: Iterable[Fact]) -> dict[str, list[Fact]]:
+    """The scored answers among these in order, by the question that they answer."""
+    found: dict[str, list[Fact]] = defaultdict(list)
+    for answer in sorted([f for f in members if f.metric], key=chain_order):
+        found[answer.metric].append(answer)
+    return found
+
+
+def chain_order(answer: Fact) -> tuple[int, str]:
     """At one time the record id decides, so that no arrival order does."""
     return answer.at, answer.record

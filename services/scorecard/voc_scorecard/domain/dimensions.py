@@ -58,6 +58,7 @@ def _handled(before: str, channel: str, team: str) -> tuple[str, ...]:
     return tuple([before + cell(d, v) for d, v in (("channel", channel), ("team", team)) if v])
 
 
+@lru_cache(maxsize=20_000)
 def feedback_cells(
     stakeholder: str,
     channel: str,

@@ -1,5 +1,7 @@
 """What a record contributes: a fact, made of its joined parts alone."""
 
+from functools import lru_cache
+
 from msgspec import Struct
 from voc_common.events import Score
 
@@ -84,6 +86,11 @@ def nps_value(score: Score) -> int:
 
 def nps_metric(score: Score, stakeholder: str) -> str:
     """The name under which answers may be pooled: question, wording, occasion, and who was asked."""
-    parts = [p.replace("%", "%25").replace(":", "%3A") for p in (score.question, score.wording)]
-    occasion = "relational" if score.relational else "transactional"
+    return _metric(score.question, score.wording, score.relational, stakeholder)
+
+
+@lru_cache(maxsize=10_000)
+def _metric(question: str, wording: str, relational: bool, stakeholder: str) -> str:
+    parts = [p.replace("%", "%25").replace(":", "%3A") for p in (question, wording)]
+    occasion = "relational" if relational else "transactional"
     return f"{prefix(stakeholder)}nps:{parts[0]}:{parts[1]}:{occasion}"

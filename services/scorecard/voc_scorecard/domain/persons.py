@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
 
 from msgspec import Struct
 
-from voc_scorecard.domain.contributions import Delta, presence
+from voc_scorecard.domain.contributions import Delta, chains_of, presence
 from voc_scorecard.domain.facts import Fact
 
 
@@ -61,19 +62,33 @@ def count_new_day(
     return _go_on(delta, tenant, fact.cells, fact.day, latest)
 
 
-def count_days(
+def count_more(
     delta: Delta,
     tenant: str,
-    moves: Moves,
+    came: Sequence[Fact],
+    now: Iterable[Fact],
     latest: Mapping[str, int],
-    now: Sequence[Fact],
-    *,
-    ever: bool,
 ) -> dict[str, int]:
-    """Count the touched days of a person; returns its latest day per cell.
+    """Count records on a person's last day or later ones; returns its latest day per cell.
 
-    `now` are its members on the days that `needs` asked for, `ever` whether that was all of them.
+    `now` are its members on that last day, with those that came.
     """
+    new = {fact.record for fact in came}
+    days = _by_day([fact for fact in now if fact.record not in new])
+    for fact in sorted(came, key=attrgetter("day")):
+        others = days[fact.day]
+        if others:
+            delta.record(tenant, fact, 1)
+            delta.more(tenant, fact, others)
+        else:
+            delta.alone(tenant, fact)
+        others.append(fact)
+        latest = _go_on(delta, tenant, fact.cells, fact.day, latest)
+    return dict(latest)
+
+
+def recount(delta: Delta, tenant: str, moves: Moves, now: Sequence[Fact]) -> dict[str, int]:
+    """Count the touched days of a person anew; returns its latest day per cell. `now` are all its members."""
     for facts, sign in ((moves.went, -1), (moves.came, 1)):
         for fact in facts:
             delta.record(tenant, fact, sign)
@@ -81,17 +96,18 @@ def count_days(
     for day in moves.days():
         old, new = presence(before.get(day, ())), presence(after.get(day, ()))
         delta.presence(tenant, day, old, new)
-    if ever:
-        return _recount(delta, tenant, before, after)
-    for day in moves.days():
-        cells = {cell for fact in moves.came if fact.day == day for cell in fact.cells}
-        latest = _go_on(delta, tenant, cells, day, latest)
-    return dict(latest)
+    return _recount(delta, tenant, before, after)
 
 
 def count_answers(delta: Delta, tenant: str, moves: Moves, now: Sequence[Fact]) -> None:
     """Count a person's answers anew; `now` are all its scored records."""
     before, after = moves.sides(now)
+    if not any(fact.metric for fact in moves.went):
+        chains = chains_of(before)
+        for fact in moves.came:
+            if fact.metric:
+                delta.answer(tenant, fact, chains[fact.metric])
+        return
     delta.answers(tenant, before, -1)
     delta.answers(tenant, after, 1)
 

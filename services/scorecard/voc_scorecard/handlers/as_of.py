@@ -7,7 +7,7 @@ from voc_common.postgres import Transaction
 
 from voc_scorecard.domain.contributions import Delta, Moved
 from voc_scorecard.domain.facts import Fact
-from voc_scorecard.domain.persons import ALL_DAYS, Moves, count_answers, count_days
+from voc_scorecard.domain.persons import ALL_DAYS, Moves, count_answers, recount
 from voc_scorecard.repository import groups, journal
 from voc_scorecard.repository.groups import PersonKey
 
@@ -39,7 +39,7 @@ async def taken_back(tx: Transaction, tenant: str, as_of: int) -> Mapping[str, M
     members = await groups.members(tx, dict.fromkeys(persons, ALL_DAYS)) if persons else {}
     for key, moves in persons.items():
         present = members.get(key, ())
-        count_days(delta, tenant, moves, {}, present, ever=True)
+        recount(delta, tenant, moves, present)
         if moves.scored():
             count_answers(delta, tenant, moves, present)
     return delta.moved()

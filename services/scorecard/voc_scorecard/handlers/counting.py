@@ -20,9 +20,10 @@ from voc_scorecard.domain.persons import (
     ALL_DAYS,
     Moves,
     count_answers,
-    count_days,
+    count_more,
     count_new_day,
     needs,
+    recount,
 )
 from voc_scorecard.handlers import hot_issues
 from voc_scorecard.repository import counters, groups, journal, records
@@ -138,8 +139,11 @@ async def _count_persons(tx: Transaction, persons: Mapping[PersonKey, Moves], de
         if need is None and len(moves.came) == 1:
             kept[key] = count_new_day(delta, key[0], moves.came[0], latest[key])
             continue
-        now, ever = members.get(key, ()), need is ALL_DAYS
-        days = count_days(delta, key[0], moves, latest[key], now, ever=ever)
+        now = members.get(key, [])
+        if need is ALL_DAYS:
+            days = recount(delta, key[0], moves, now)
+        else:
+            days = count_more(delta, key[0], moves.came, now, latest[key])
         if days != latest[key]:
             kept[key] = days
     if kept:

@@ -19,11 +19,13 @@ _latest = msgspec.json.Decoder(dict[str, int]).decode
 
 _PERSON = {"tenant": "text", "person": "text"}
 
+MAKE = (
+    "insert into scorecard.person (tenant, person) "
+    f"select tenant, person from {unnest(_PERSON)} on conflict (tenant, person) do nothing"
+)
 LOCK = (
-    "insert into scorecard.person as p (tenant, person) "
-    f"select tenant, person from {unnest(_PERSON)} "
-    "on conflict (tenant, person) do update set latest = p.latest "
-    "returning p.tenant, p.person, p.latest"
+    f"select p.tenant, p.person, p.latest from scorecard.person p join {unnest(_PERSON)} "
+    "on p.tenant = x.tenant and p.person = x.person order by p.tenant, p.person for no key update of p"
 )
 
 
@@ -37,7 +39,10 @@ async def lock(tx: Transaction, persons: Sequence[PersonKey]) -> dict[PersonKey,
     Returns the latest local day of each person in each of its cells. Members must be read in a
     statement after this one: only that sees what the last holder wrote.
     """
-    rows: Any = await tx.rows(LOCK, **_keys(persons))
+    keys = _keys(persons)
+    # A row that another worker is making is waited for here, so that the lock finds it.
+    await tx.run(MAKE, **keys)
+    rows: Any = await tx.rows(LOCK, **keys)
     return {(tenant, person): _latest(days) if days else {} for tenant, person, days in rows}
 
 

@@ -48,17 +48,18 @@ class Verdict(Struct, frozen=True, gc=False):
     words: tuple[tuple[str, float], ...] = ()
     likely: tuple[Cause, ...] = ()
 
-    def decision(self, model: str, taxonomy: int) -> Decision:
-        """The decision to publish, still without version and time."""
+    def decision(self, version: str, model: str, taxonomy: int, decided_at: int) -> Decision:
+        """The decision to publish."""
         return Decision(
-            version="",
-            causes=self.causes,
-            stage=self.stage,
-            severity=self.severity,
-            sentiment=self.sentiment,
-            language=self.language,
-            model=model,
-            taxonomy=taxonomy,
+            version,
+            self.causes,
+            self.stage,
+            self.severity,
+            self.sentiment,
+            self.language,
+            model,
+            taxonomy,
+            decided_at,
         )
 
 
@@ -108,42 +109,75 @@ def _decide(
     verdicts: list[Verdict],
     explain: bool,
 ) -> None:
-    limits = model.card.thresholds
-    extra = _sentence_causes(model, tree, scores)
+    codes = _languages(scores, texts)
+    parents = _parents(tree, scores.p, model.card.thresholds.parent)
+    leaves = _leaves(model, tree, scores)
+    understood = model.card.languages
+    causes: list[tuple[Cause, ...]] = [()] * len(codes)
+    for row in parents.keys() | leaves.keys():
+        if not codes[row] or not understood or codes[row] in understood:
+            causes[row] = _likeliest(leaves[row]) if row in leaves else parents[row]
+    kinds: list[Kind | None] = [tree.kind[c[0].id] if c else None for c in causes]
+    likely, words = (
+        _explained(tree, scores, causes) if explain else ([()] * len(codes), [()] * len(codes))
+    )
+    every = zip(
+        scores.texts,
+        causes,
+        tone.severity(scores.severity, kinds),
+        tone.sentiment(scores.valence, kinds),
+        codes,
+        words,
+        likely,
+        strict=True,
+    )
+    for at, caused, severity, sentiment, code, said, likeliest in every:
+        stage = tree.stage[caused[0].id] if caused else ""
+        verdicts[at] = Verdict(caused, stage, severity, sentiment, code, said, likeliest)
+
+
+def _languages(scores: Scores, texts: Sequence[str]) -> list[str]:
+    """The language of each text, "" if that is not clear."""
+    return [
+        language(texts[at], votes)
+        for at, votes in zip(scores.texts, scores.votes.tolist(), strict=True)
+    ]
+
+
+def _explained(
+    tree: _Tree, scores: Scores, causes: Sequence[tuple[Cause, ...]]
+) -> tuple[list[tuple[Cause, ...]], list[tuple[tuple[str, float], ...]]]:
+    """For each text its likeliest leaves, and the words that pulled towards its cause."""
     best = np.where(tree.sayable, scores.p, -1.0).argsort(axis=1, kind="stable")[:, ::-1][:, :3]
-    first = scores.p.argmax(axis=1)
     orders: list[list[int]] = best.tolist()
     tops: list[list[float]] = np.take_along_axis(scores.p, best, axis=1).tolist()
-    pulled = first.copy()
-    parents = _parents(tree, scores.p, limits.parent)
-    said: list[tuple[tuple[Cause, ...], tuple[Cause, ...], str]] = []
-    for row, (at, order, values) in enumerate(zip(scores.texts, orders, tops, strict=True)):
-        likely = tuple(
-            Cause(tree.names[c], round(v, 4))
-            for c, v in zip(order, values, strict=True)
-            if tree.sayable[c]
+    pulled = scores.p.argmax(axis=1)
+    likely: list[tuple[Cause, ...]] = []
+    for row, (caused, order, values) in enumerate(zip(causes, orders, tops, strict=True)):
+        likely.append(
+            tuple(
+                Cause(tree.names[c], round(v, 4))
+                for c, v in zip(order, values, strict=True)
+                if tree.sayable[c]
+            )
         )
-        code = language(texts[at], scores.votes[row])
-        causes: tuple[Cause, ...] = ()
-        if not code or not model.card.languages or code in model.card.languages:
-            causes = _causes(likely, extra.get(row, {}), limits.leaf)
-            if not causes:
-                causes = parents[row]
-        if causes:
-            pulled[row] = _class_of(tree, causes[0].id, order)
-        said.append((causes, likely, code))
-    words = _words(scores, pulled) if explain else [()] * len(said)
-    for row, (causes, likely, code) in enumerate(said):
-        kind = tree.kind[causes[0].id] if causes else None
-        verdicts[scores.texts[row]] = Verdict(
-            causes=causes,
-            stage=tree.stage[causes[0].id] if causes else "",
-            severity=tone.severity(scores.severity[row], kind),
-            sentiment=tone.sentiment(scores.valence[row], kind),
-            language=code,
-            words=words[row],
-            likely=likely,
-        )
+        if caused:
+            pulled[row] = _class_of(tree, caused[0].id, order)
+    return likely, _words(scores, pulled)
+
+
+def _leaves(model: Model, tree: _Tree, scores: Scores) -> dict[int, dict[str, float]]:
+    """The leaves that whole texts or single sentences reach, by row of `scores.p`."""
+    leaf = model.card.thresholds.leaf
+    found = _sentence_causes(model, tree, scores)
+    # Probabilities are compared as they are shown, in steps of a ten-thousandth.
+    rows, classes = np.nonzero((scores.p >= leaf - 1e-4) & tree.sayable)
+    values: list[float] = scores.p[rows, classes].tolist()
+    for row, c, v in zip(rows.tolist(), classes.tolist(), values, strict=True):
+        if (p := round(v, 4)) >= leaf:
+            causes, name = found.setdefault(row, {}), tree.names[c]
+            causes[name] = max(p, causes.get(name, 0.0))
+    return found
 
 
 def _sentence_causes(model: Model, tree: _Tree, scores: Scores) -> dict[int, dict[str, float]]:
@@ -163,18 +197,14 @@ def _sentence_causes(model: Model, tree: _Tree, scores: Scores) -> dict[int, dic
     return found
 
 
-def _causes(likely: tuple[Cause, ...], extra: dict[str, float], leaf: float) -> tuple[Cause, ...]:
-    reached = dict(extra)
-    for cause in likely:
-        if cause.p >= leaf:
-            reached[cause.id] = max(cause.p, reached.get(cause.id, 0.0))
+def _likeliest(reached: dict[str, float]) -> tuple[Cause, ...]:
     order = sorted(reached.items(), key=lambda pair: (-pair[1], pair[0]))[:MAX_CAUSES]
-    return tuple(Cause(c, round(p, 4)) for c, p in order)
+    return tuple([Cause(c, round(p, 4)) for c, p in order])
 
 
-def _parents(tree: _Tree, p: Floats, parent: float) -> list[tuple[Cause, ...]]:
-    """For each text the first family (the deepest come first) whose leaves sum to the threshold."""
-    found: list[tuple[Cause, ...]] = [()] * len(p)
+def _parents(tree: _Tree, p: Floats, parent: float) -> dict[int, tuple[Cause, ...]]:
+    """By text the first family (the deepest come first) whose leaves sum to the threshold."""
+    found: dict[int, tuple[Cause, ...]] = {}
     for name, members in reversed(tree.families.items()):
         if name in tree.kind:
             totals = p[:, members].sum(axis=1, dtype=np.float64)

@@ -3,9 +3,14 @@
 Both are coarse on purpose, and say so: they order texts, they do not measure people. English only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from voc_taxonomy.domain.tree import Kind
+
+Floats = NDArray[np.float32]
 
 
 def _weights(lists: Mapping[float, str]) -> dict[str, float]:
@@ -119,15 +124,20 @@ def weight_of(item: str) -> float:
     return _SEVERITY.get(item, 0.0)
 
 
-def sentiment(valence: float, kind: Kind | None) -> float:
-    """Sentiment in (-1, 1) of a text with this summed valence whose cause is of this kind, if any."""
-    x = valence + _MOOD.get(kind, 0.0)
-    return round(x / (1.0 + abs(x)), 3)
+def sentiment(valence: Floats, kinds: Sequence[Kind | None]) -> list[float]:
+    """Sentiment in (-1, 1) of texts with these summed valences whose causes are of these kinds, if any."""
+    x = valence.astype(np.float64) + [_MOOD.get(kind, 0.0) for kind in kinds]
+    return _thousandths(x / (1.0 + np.abs(x)))
 
 
-def severity(weight: float, kind: Kind | None) -> float:
-    """Severity in [0, 1] of a text with this summed weight whose cause is of this kind, if any.
+def severity(weight: Floats, kinds: Sequence[Kind | None]) -> list[float]:
+    """Severity in [0, 1] of texts with these summed weights whose causes are of these kinds, if any.
 
     0 is praise or a remark, around .35 an ordinary defect, from .7 harm or a business at a standstill.
     """
-    return round(min(1.0, max(0.0, _BASE[kind] + min(weight, 0.65))), 3)
+    base = np.array([_BASE[kind] for kind in kinds])
+    return _thousandths(np.clip(base + np.minimum(weight.astype(np.float64), 0.65), 0.0, 1.0))
+
+
+def _thousandths(values: NDArray[np.float64]) -> list[float]:
+    return (np.rint(values * 1000) / 1000).tolist()

@@ -20,10 +20,11 @@ SHORT = 3
 """A sentence of fewer words belongs to its neighbour."""
 
 _EACH = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U0001f300-\U0001faff\u2600-\u27bf"
-_WORD = re.compile(rf"[^\W_{_EACH}]+(?:['’][^\W_{_EACH}]+)*|[{_EACH}]")
-_END = re.compile(
-    r"[.!?…]+(?=\s|$)|[。！？]|\n+|;\s|,?\s(?:but|however|on the other hand)\s", re.IGNORECASE
-)
+_WORD = rf"[^\W_{_EACH}]+(?:['’][^\W_{_EACH}]+)*|[{_EACH}]"
+_END = r"[.!?…]+(?=\s|$)|[。！？]|\n+|;\s|,?\s(?:but|however|on the other hand)\s"
+_TOKEN = re.compile(f"{_WORD}|{_END}")
+_ENDS = frozenset(".!?…。！？\n;,")
+"""What the end of a sentence begins with, if not with a blank."""
 _DIGIT = re.compile(r"\d")
 
 
@@ -45,30 +46,41 @@ def sentences(text: str) -> list[list[str]]:
     numbers with four or more become 0: order numbers say nothing of a cause.
     """
     found: list[list[str]] = []
-    left = MAX_WORDS
-    short: list[str] = []
-    pieces = _END.split(plain(text))
-    if len(pieces) > MAX_SENTENCES:
-        pieces[MAX_SENTENCES - 1 :] = [" ".join(pieces[MAX_SENTENCES - 1 :])]
-    for piece in pieces:
-        words = [_shape(w) for w in _WORD.findall(piece)[:left]]
-        left -= len(words)
-        words = short + words
-        short = []
-        if len(words) >= SHORT:
-            found.append(words)
-        elif found:
-            found[-1].extend(words)
-        else:
-            short = words
-    if short:
-        found.append(short)
+    words: list[str] = []
+    ends = 0
+    for token in _read(plain(text)):
+        if token.isalpha():
+            words.append(token[:MAX_WORD])
+        elif token[0] not in _ENDS and not token[0].isspace():
+            words.append(_shape(token))
+        elif (ends := ends + 1) < MAX_SENTENCES:
+            if len(words) >= SHORT:
+                found.append(words)
+                words = []
+            elif found:
+                found[-1] += words
+                words = []
+    if len(words) >= SHORT or not found:
+        return [*found, words] if words else found
+    found[-1] += words
     return found
 
 
+def _read(text: str) -> list[str]:
+    """Words and ends of sentences in order; what lies behind MAX_WORDS words is not read."""
+    tokens = _TOKEN.findall(text)
+    if len(tokens) > MAX_WORDS:
+        words = [
+            at
+            for at, token in enumerate(tokens)
+            if token[0] not in _ENDS and not token[0].isspace()
+        ]
+        if len(words) > MAX_WORDS:
+            return tokens[: words[MAX_WORDS]]
+    return tokens
+
+
 def _shape(word: str) -> str:
-    if word.isalpha():
-        return word[:MAX_WORD]
     word = word[:MAX_WORD].replace("’", "'")
     return _DIGIT.sub("0", word) if len(_DIGIT.findall(word)) >= 4 else word
 

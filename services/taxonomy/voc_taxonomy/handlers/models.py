@@ -32,11 +32,16 @@ class Ready(Struct, frozen=True):
         """What these texts are about, and the words that decided."""
         return decide(self.scorer, self.taxonomy, texts)
 
-    def decide(self, texts: Sequence[str]) -> list[Decision]:
-        """Decisions, still without version and time."""
-        model, version = self.scorer.model.id, self.taxonomy.version
+    def decide(
+        self, texts: Sequence[str], versions: Sequence[str], decided_at: int
+    ) -> list[Decision]:
+        """Decisions, each under its version."""
+        model, taxonomy = self.scorer.model.id, self.taxonomy.version
         verdicts = Judge(self.scorer, self.taxonomy).decide(texts, explain=False)
-        return [v.decision(model, version) for v in verdicts]
+        return [
+            verdict.decision(version, model, taxonomy, decided_at)
+            for verdict, version in zip(verdicts, versions, strict=True)
+        ]
 
 
 class Models:

@@ -1,7 +1,7 @@
 """Records as they come: decide what they are about, keep the greater part, pass them on."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
 import msgspec
@@ -52,13 +52,14 @@ async def feedback_identified(
     keys = [(e.tenant, e.record_id) for e in batch]
     seen = await repository.rows(tx, keys)
     fresh = [e for e in batch if _is_newer(e, seen.get((e.tenant, e.record_id)))]
-    rows = [_row(e) for e in batch if (e.tenant, e.record_id) in seen]
-    rows = [r for r in rows if r.key not in {(e.tenant, e.record_id) for e in fresh}]
-    rows += await _decided(tx, fresh, models)
-    await repository.join(tx, rows)
-    if fresh:
-        await _correct(tx, [(e.tenant, e.record_id) for e in fresh], models)
-    now = await repository.rows(tx, keys)
+    deciding = {(e.tenant, e.record_id) for e in fresh}
+    known = [e for e in batch if (e.tenant, e.record_id) not in deciding]
+    rows = {row.key: row for row in await _decided(tx, fresh, models)}
+    made = await repository.join(tx, [*rows.values(), *map(_row, known)])
+    corrected_ones = await _correct(tx, deciding, models) if fresh else set[RecordKey]()
+    # What was there before, or is now as a person said it, is read as it stands.
+    others = [key for key in keys if key not in made or key in corrected_ones]
+    now = {key: rows[key] for key in made} | await repository.rows(tx, others)
     return [
         classified(row)
         for e in batch
@@ -90,28 +91,29 @@ async def _decided(
     for tenant, model in active.items():
         mine = [e for e in events if e.tenant == tenant]
         texts = [_body(e.body).text for e in mine]
-        for event, text, verdict in zip(mine, texts, model.decide(texts), strict=True):
-            version = versions.decision(generation, event.revision.version, 0, model.sequence)
-            decision = msgspec.structs.replace(verdict, version=version, decided_at=now)
+        ranks = [versions.decision(generation, e.revision.version, 0, model.sequence) for e in mine]
+        decisions = model.decide(texts, ranks, now)
+        for event, text, decision in zip(mine, texts, decisions, strict=True):
+            whose = event.attribution
             found.append(
                 Row(
-                    tenant=tenant,
-                    record_id=event.record_id,
-                    rev_version=event.revision.version,
-                    revision=_encode(event.revision),
-                    text=text,
-                    text_hash=text_hash(text),
-                    att_version=event.attribution.version,
-                    attribution=_encode(event.attribution),
-                    dec_version=version,
-                    decision=_encode(decision),
+                    tenant,
+                    event.record_id,
+                    event.revision.version,
+                    _encode(event.revision),
+                    text,
+                    text_hash(text),
+                    whose.version,
+                    _encode(whose),
+                    decision.version,
+                    _encode(decision),
                 )
             )
     return found
 
 
-async def _correct(tx: Transaction, keys: Sequence[RecordKey], models: Models) -> None:
-    """Let corrections outrank the model.
+async def _correct(tx: Transaction, keys: Iterable[RecordKey], models: Models) -> set[RecordKey]:
+    """Let corrections outrank the model; returns the records that have one.
 
     Read in a new statement after the rows are locked by the join: a correction that was being made
     meanwhile has either been committed and is seen here, or waits for us and sees our row.
@@ -122,6 +124,7 @@ async def _correct(tx: Transaction, keys: Sequence[RecordKey], models: Models) -
         await repository.join(
             tx, [await corrected(tx, rows[k], c, models) for k, c in latest.items()]
         )
+    return set(latest)
 
 
 async def corrected(tx: Transaction, row: Row, correction: Correction, models: Models) -> Row:

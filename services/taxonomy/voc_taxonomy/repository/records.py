@@ -1,17 +1,19 @@
 """Records with their decisions, and what people corrected."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from msgspec import Struct
 from voc_common.postgres import Transaction
+from voc_common.postgres.arrays import blobs, numbers, texts, unnest
 
 RecordKey = tuple[str, str]
 """Tenant and record id."""
 
 
-class Row(Struct, frozen=True, gc=False, kw_only=True):
+class Row(Struct, frozen=True, gc=False):
     """A record with its three parts, each with its version; emptied once erased."""
 
     tenant: str
@@ -47,15 +49,15 @@ class Correction(Struct, frozen=True, gc=False, kw_only=True):
 _FIELDS = Row.__struct_fields__
 _COLUMNS = ", ".join(_FIELDS)
 _OF_R = ", ".join(f"r.{c}" for c in _FIELDS)
-_TYPES = {
+_TYPES = dict.fromkeys(_FIELDS, "text") | {
     "revision": "bytea",
     "text_hash": "bytea",
     "attribution": "bytea",
     "decision": "bytea",
     "erased": "bool",
 }
-_ARRAYS = ", ".join(f"cast(:{c} as {_TYPES.get(c, 'text')}[])" for c in _FIELDS)
-_WANTED = "unnest(cast(:tenants as text[]), cast(:ids as text[])) as wanted(tenant, id)"
+_LITERALS = {"text": texts, "bytea": blobs, "bool": numbers}
+_WANTED = unnest({"tenant": "text", "id": "text"}, "wanted")
 
 NEWER = {
     "revision": "excluded.rev_version > r.rev_version",
@@ -74,13 +76,28 @@ _PARTS = {
 }
 
 
+def _join_sql() -> str:
+    cases = ", ".join(
+        f"{column} = case when {NEWER[part]} then excluded.{column} else r.{column} end"
+        for part, columns in _PARTS.items()
+        for column in columns
+    )
+    return (
+        f"with joined as (insert into taxonomy.record as r ({_COLUMNS}) select * from {unnest(_TYPES)} "
+        f"on conflict (tenant, record_id) do update set {cases} "
+        f"where {ERASED_GUARD} and ({' or '.join(NEWER.values())}) "
+        "returning r.tenant, r.record_id, old.record_id is null as made) "
+        "select tenant, record_id from joined where made"
+    )
+
+
 def _row(found: Any) -> Row:
-    return Row(**dict(zip(_FIELDS, found, strict=True)))
+    return Row(*found)
 
 
-def _ids(keys: Iterable[RecordKey]) -> dict[str, list[str]]:
+def _ids(keys: Iterable[RecordKey]) -> dict[str, str]:
     ordered = sorted(set(keys))
-    return {"tenants": [t for t, _ in ordered], "ids": [i for _, i in ordered]}
+    return {"tenant": texts([t for t, _ in ordered]), "id": texts([i for _, i in ordered])}
 
 
 async def generation(tx: Transaction) -> int:
@@ -90,34 +107,33 @@ async def generation(tx: Transaction) -> int:
 
 
 async def rows(
-    tx: Transaction, keys: Iterable[RecordKey], *, lock: bool = False
+    tx: Transaction, keys: Collection[RecordKey], *, lock: bool = False
 ) -> dict[RecordKey, Row]:
     """Records by id; with `lock` held until the end of the transaction, in order."""
-    found = await tx.rows(
+    if not keys:
+        return {}
+    found: Any = await tx.rows(
         f"select {_OF_R} from taxonomy.record as r join {_WANTED} "
         "on r.tenant = wanted.tenant and r.record_id = wanted.id "
         + ("order by r.tenant, r.record_id for no key update of r" if lock else ""),
         **_ids(keys),
     )
-    return {(r.tenant, r.record_id): _row(r) for r in found}
+    return {(r[0], r[1]): _row(r) for r in found}
 
 
-async def join(tx: Transaction, arrived: Iterable[Row]) -> None:
-    """Keep the greater version of every part; an erased row stays as it is."""
-    ordered = sorted(arrived, key=lambda r: r.key)
+async def join(tx: Transaction, arrived: Iterable[Row]) -> set[RecordKey]:
+    """Keep the greater version of every part; an erased row stays as it is.
+
+    Returns those that were not there before: they stand as they arrived.
+    """
+    ordered = sorted(arrived, key=attrgetter("tenant", "record_id"))
     if not ordered:
-        return
-    cases = ", ".join(
-        f"{column} = case when {NEWER[part]} then excluded.{column} else r.{column} end"
-        for part, columns in _PARTS.items()
-        for column in columns
+        return set()
+    found: Any = await tx.rows(
+        _join_sql(),
+        **{c: _LITERALS[kind](list(map(attrgetter(c), ordered))) for c, kind in _TYPES.items()},
     )
-    await tx.run(
-        f"insert into taxonomy.record as r ({_COLUMNS}) select * from unnest({_ARRAYS}) "
-        f"on conflict (tenant, record_id) do update set {cases} "
-        f"where {ERASED_GUARD} and ({' or '.join(NEWER.values())})",
-        **{name: [getattr(r, name) for r in ordered] for name in _FIELDS},
-    )
+    return {(tenant, record_id) for tenant, record_id in found}
 
 
 async def erase(tx: Transaction, keys: Iterable[RecordKey]) -> None:

@@ -1,0 +1,130 @@
+"""Values that link, and which records hold them."""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from voc_common.postgres import Transaction
+from voc_common.postgres.arrays import blobs, numbers, texts, unnest
+
+from voc_identity.repository.shapes import (
+    HASH,
+    ID,
+    OF_R,
+    WANTED_HASHES,
+    HashKey,
+    KeyState,
+    Row,
+    hashes,
+    row,
+)
+
+
+async def claim_keys(tx: Transaction, keys: Iterable[HashKey]) -> set[HashKey]:
+    """Make the rows of values never seen before; returns those.
+
+    Two transactions with the same new value meet here: the second waits for the first to end, and its
+    look-up then sees the component. Sorted, so that they cannot wait for each other.
+    """
+    made: Any = await tx.rows(
+        "insert into identity.key (tenant, hash) "
+        f"select * from {unnest(HASH)} on conflict do nothing returning tenant, hash",
+        **hashes(keys),
+    )
+    return {(r[0], r[1]) for r in made}
+
+
+async def hold_free(tx: Transaction, keys: Iterable[HashKey]) -> None:
+    """Keep values that nobody holds any more from all others that bring them, until the end; sorted.
+
+    Their rows are there, so that `claim_keys` waits for nobody, and no component's lock orders them.
+    """
+    await tx.rows(
+        f"select 1 from identity.key as k join {WANTED_HASHES} "
+        "on k.tenant = wanted.tenant and k.hash = wanted.hash order by k.tenant, k.hash "
+        "for no key update of k",
+        **hashes(keys),
+    )
+
+
+async def hold_generic(
+    tx: Transaction, adding: Iterable[HashKey], removing: Iterable[HashKey]
+) -> None:
+    """Keep generic values as they are until the end: additions share, a removal is alone.
+
+    A generic value has no component whose lock would order its changes; without this, a removal
+    could count the names without an addition that commits a moment later.
+    """
+    alone = set(removing)
+    for keys, mode in ((set(adding) - alone, "share"), (alone, "update")):
+        if keys:
+            await tx.rows(
+                f"select 1 from identity.key as k join {WANTED_HASHES} "
+                f"on k.tenant = wanted.tenant and k.hash = wanted.hash where k.generic "
+                f"order by k.tenant, k.hash for {mode} of k",
+                **hashes(keys),
+            )
+
+
+async def look_up(tx: Transaction, keys: Iterable[HashKey]) -> dict[HashKey, KeyState]:
+    """What is known of these values now."""
+    found: Any = await tx.rows(
+        "select k.tenant, k.hash, k.component, k.generic from identity.key as k "
+        f"join {WANTED_HASHES} on k.tenant = wanted.tenant and k.hash = wanted.hash",
+        **hashes(keys),
+    )
+    return {(r[0], r[1]): KeyState(r[2], r[3]) for r in found}
+
+
+async def holders(tx: Transaction, keys: Iterable[HashKey]) -> list[Row]:
+    """Records that hold any of these generic values: at least one of each profile in each component."""
+    found = await tx.rows(
+        f"select distinct {OF_R} from identity.holder as h "
+        f"join {WANTED_HASHES} on h.tenant = wanted.tenant and h.hash = wanted.hash "
+        "join identity.record as r on r.tenant = h.tenant and r.record_id = h.record_id",
+        **hashes(keys),
+    )
+    return [row(r) for r in found]
+
+
+async def save_keys(tx: Transaction, states: dict[HashKey, KeyState]) -> None:
+    """Write what is now known of these values."""
+    if not states:
+        return
+    ordered = sorted(states)
+    await tx.run(
+        "update identity.key as k set component = x.component, generic = x.generic "
+        f"from {unnest(HASH | {'component': 'text', 'generic': 'bool'})} "
+        "where k.tenant = x.tenant and k.hash = x.hash",
+        **hashes(ordered),
+        component=texts([states[k].component for k in ordered]),
+        generic=numbers([states[k].generic for k in ordered]),
+    )
+
+
+async def save_holders(
+    tx: Transaction,
+    added: Collection[tuple[str, bytes, str]],
+    removed: Collection[tuple[str, bytes, str]],
+) -> None:
+    """Write which records hold which generic values: (tenant, hash, record id)."""
+    unnested = unnest(HASH | ID)
+    if removed:
+        await tx.run(
+            f"delete from identity.holder as h using {unnested} "
+            "where h.tenant = x.tenant and h.hash = x.hash and h.record_id = x.id",
+            **_holders(removed),
+        )
+    if added:
+        await tx.run(
+            f"insert into identity.holder (tenant, hash, record_id) select * from {unnested} on conflict do nothing",
+            **_holders(added),
+        )
+
+
+def _holders(held: Iterable[tuple[str, bytes, str]]) -> dict[str, str]:
+    ordered = sorted(held)
+    return {
+        "tenant": texts([t for t, _, _ in ordered]),
+        "hash": blobs([h for _, h, _ in ordered]),
+        "id": texts([i for _, _, i in ordered]),
+    }
