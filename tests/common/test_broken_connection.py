@@ -9,9 +9,12 @@ from voc_common.postgres import Database, DatabaseAway
 async def test_the_drivers_own_errors_are_an_outage(
     database: Database, error: type[Exception]
 ) -> None:
-    with pytest.raises(DatabaseAway, match="another operation"):
+    async def broken() -> None:
         async with database.transaction() as tx:
             await tx.rows("select 1")
             raise error("cannot switch to state 11; another operation (2) is in progress")
+
+    with pytest.raises(DatabaseAway, match="another operation"):
+        await broken()
     async with database.transaction() as tx:
         assert await tx.row("select 1") is not None
