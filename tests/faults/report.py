@@ -30,7 +30,7 @@ def as_markdown(outcome: Outcome) -> str:
             ((kind, *counts.values()) for kind, counts in _by_kind(outcome)),
         ),
         "",
-        f"- dead letters {outcome.dead_letters} of {outcome.poison} poison messages (one for each service that reads it)",
+        f"- dead letters: {outcome.dead_letters}, of {outcome.poison} poison messages (one for each service that reads it)",
         f"- hot issues {outcome.issues}, backlog items {outcome.items}, the same as without faults",
         f"- drained {outcome.drained:.0f} s after the last fault was undone",
         f"- answers: {', '.join(f'{k}: {n}' for k, n in outcome.answers.items())} (0: the connection was lost)",
