@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 from collections import defaultdict
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,11 +17,14 @@ from voc_common.events import (
 )
 from voc_common.fold import fold
 from voc_common.postgres import Database
-from voc_scorecard.handlers import counting, reading, told
+from voc_scorecard.handlers import counting, gathering, reading, told
 from voc_scorecard.repository import groups, records
 
 from . import company
-from .company import Company, of_tenant, random_company
+from .company import BEGIN, DAYS, Company, micros, of_tenant, random_company
+
+AFTER = micros(BEGIN + timedelta(days=DAYS + 3))
+"""When all of the companies' time is closed."""
 
 HANDLERS: dict[type[Any], Any] = {
     FeedbackClassified: counting.feedback_classified,
@@ -73,12 +77,14 @@ async def rows(database: Database, tenant: str) -> dict[str, list[tuple[Any, ...
         for table, columns in TABLES.items():
             keys = KEYS.get(table)
             grouped = f" group by {','.join(columns.split(',')[:keys])}" if keys else ""
-            got = await tx.rows(
+            got: Any = await tx.rows(
                 f"select {columns} from scorecard.{table} where tenant = :tenant{grouped}",
                 tenant=tenant,
             )
             if table == "person":
-                got = [(g.person, sorted(json.loads(g.latest or "{}").items())) for g in got]
+                empty: list[Any] = [[], [], []]
+                said = [(g.person, json.loads(g.latest) if g.latest else empty) for g in got]
+                got = [(p, latest if latest != empty else None) for p, latest in said]
             found[table] = sorted(
                 (tuple(g) for g in got if table == "record" or any(g[keys or 1 :])), key=repr
             )
@@ -100,14 +106,26 @@ def disordered(made: Company, r: random.Random) -> list[Any]:
     return log
 
 
+async def gather_shards(database: Database) -> None:
+    """Gather the shards of the company's time, which is long closed, again and again."""
+    while True:
+        await gathering.gather(database, AFTER)
+        await asyncio.sleep(0)
+
+
 async def violated(database: Database, seed: int, *, workers: int = 4) -> list[str]:
     """Tables that differ between a disordered run by many workers and what must come out."""
     r = random.Random(seed)
     made = random_company(seed, f"d{seed}-{r.getrandbits(40):x}", merges_first=people_first(seed))
     log = disordered(made, r)
     early = made.early + made.early // 3
-    await run(database, log[:early], r, workers)
-    await run(database, log[early:], r, workers)
+    gathering_meanwhile = asyncio.create_task(gather_shards(database))
+    try:
+        await run(database, log[:early], r, workers)
+        await run(database, log[early:], r, workers)
+    finally:
+        gathering_meanwhile.cancel()
+        await asyncio.gather(gathering_meanwhile, return_exceptions=True)
     straight = made.tenant + "-straight"
     await run(database, [of_tenant(e, straight) for e in made.log], r, 1)
     one, other = await rows(database, made.tenant), await rows(database, straight)
@@ -182,6 +200,31 @@ SEEDS = range(10)
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_any_order_any_workers(database: Database, seed: int) -> None:
     assert await violated(database, seed) == []
+
+
+async def test_shards_are_gathered_and_nothing_else_changes(database: Database) -> None:
+    made = random_company(77, "gathered")
+    await run(database, made.log, random.Random(77), 4)
+    before = await rows(database, made.tenant)
+    closed = gathering.closed_before(AFTER)
+    while await gathering.gather(database, AFTER):
+        pass
+    assert await rows(database, made.tenant) == before
+    async with database.transaction() as tx:
+        for table in KEYS:
+            at = "bucket" if table == "pulse" else "case grain when 2 then bucket end"
+            limit = closed["pulse" if table == "pulse" else "day"]
+            found = await tx.rows(
+                f"select shard, count(*) as n from scorecard.{table} where tenant = :t and {at} < :limit group by shard",
+                t=made.tenant,
+                limit=limit,
+            )
+            assert [f.shard for f in found] == [-1], table
+    # What is told of a closed day later counts beside what was gathered, and is gathered with it.
+    await run(database, disordered(made, random.Random(78)), random.Random(78), 4)
+    while await gathering.gather(database, AFTER):
+        pass
+    assert await rows(database, made.tenant) == before
 
 
 def test_the_logs_are_as_hard_as_promised() -> None:

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from msgspec import Struct
 
-from voc_common import telemetry
+from voc_common import collect_garbage, telemetry
 from voc_common.bus import BusError, Consumer, Message, Producer, TooLarge
 from voc_common.events import Event, Lane, RecordEvent, Tick
 from voc_common.fold import fold
@@ -94,7 +94,7 @@ class Stage:
 
     async def run(self) -> None:
         """Handle batches until stopped; raises `PositionLost` and `Outage`."""
-        wait = 0.05
+        wait, batch = 0.05, 0
         messages: list[Message] = []
         while not self._stopping.is_set():
             try:
@@ -107,6 +107,9 @@ class Stage:
                         else:
                             # Read around a rebalance: what is ours now would be skipped by the next commit.
                             await self._consumer.rewind_to(messages)
+                    batch += 1
+                    messages = []
+                    collect_garbage(batch)
                 self.progressed, self.failure, wait = time.monotonic(), "", 0.05
             except BusError as error:
                 self.failure = str(error)

@@ -59,7 +59,7 @@ class Undecodable(ValueError):
     """A message is not an event of the published language; the message says why."""
 
 
-_BULK = {kind: f"{kind.TOPIC}.bulk" for kind in BULK_TYPES}
+_BULK: dict[type[Event], str] = {kind: f"{kind.TOPIC}.bulk" for kind in BULK_TYPES}
 
 
 def topic(kind: type[Event], lane: Lane) -> str:

@@ -19,7 +19,7 @@ from voc_common.stage import Handler, Subscriptions
 from voc_common.wire import topic
 from voc_common.worker import Context, Job, Worker
 
-from voc_scorecard.handlers import counting, hot_issues, told
+from voc_scorecard.handlers import counting, gathering, hot_issues, told
 from voc_scorecard.settings import ScorecardSettings
 
 SUBSCRIPTIONS: Mapping[type[Any], Handler] = {
@@ -44,8 +44,14 @@ async def watch(context: Context) -> bool:
     return True
 
 
+async def gather(context: Context) -> bool:
+    """Gather shards of closed buckets; True if there are more."""
+    return await gathering.gather(context.database)
+
+
 def worker() -> Worker:
     """The worker, its settings from the environment."""
     settings = load(ScorecardSettings)
     subscriptions = Subscriptions(handlers=SUBSCRIPTIONS, ticks=told.ticked)
-    return Worker("scorecard", settings, subscriptions, (Job("watch", watch, 1.0),))
+    jobs = (Job("watch", watch, 1.0), Job("shards", gather, 30.0))
+    return Worker("scorecard", settings, subscriptions, jobs)

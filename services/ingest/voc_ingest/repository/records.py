@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 from voc_common.events import Kind, Lane
 from voc_common.postgres import Transaction
+from voc_common.postgres.arrays import array, numbers
 
 from voc_ingest.domain.revisions import Latest
 
@@ -51,7 +52,7 @@ async def take_newer(
     rows = await tx.rows(
         "insert into ingest.record as r (tenant, record_id, revision, received_at) "
         "select :tenant, x.record_id, x.revision, x.received_at from unnest(string_to_array(:ids, ' '), "
-        "string_to_array(:revisions, ' '), cast(:receipts as bigint[])) as x(record_id, revision, received_at) "
+        f"string_to_array(:revisions, ' '), {array('receipts', 'bigint')}) as x(record_id, revision, received_at) "
         "on conflict (tenant, record_id) do update "
         "set revision = excluded.revision, received_at = excluded.received_at "
         "where not r.erased and substr(r.revision, 33) <> substr(excluded.revision, 33) "
@@ -59,7 +60,7 @@ async def take_newer(
         tenant=tenant,
         ids=_joined(p[0] for p in proposed),
         revisions=_joined(p[1] for p in proposed),
-        receipts=[p[2] for p in proposed],
+        receipts=numbers(p[2] for p in proposed),
     )
     return {r[0] for r in rows}
 
@@ -112,19 +113,19 @@ async def archive(
         "insert into ingest.archive (tenant, received_at, record_id, revision, occurred_at, known_at, source, "
         "event_kind, lane, load, event) "
         "select :tenant, x.received_at, x.record_id, x.revision, x.occurred_at, x.known_at, x.source, "
-        ":event_kind, :lane, :load, x.event from unnest(cast(:receipts as bigint[]), string_to_array(:ids, ' '), "
-        "string_to_array(:revisions, ' '), cast(:occurred as bigint[]), cast(:known as bigint[]), "
+        f":event_kind, :lane, :load, x.event from unnest({array('receipts', 'bigint')}, string_to_array(:ids, ' '), "
+        f"string_to_array(:revisions, ' '), {array('occurred', 'bigint')}, {array('known', 'bigint')}, "
         "string_to_array(:sources, ' '), cast(:events as bytea[])) "
         "as x(received_at, record_id, revision, occurred_at, known_at, source, event)",
         tenant=tenant,
         event_kind=event_kind,
         lane=lane,
         load=load,
-        receipts=[r.received_at for r in rows],
+        receipts=numbers(r.received_at for r in rows),
         ids=_joined(r.record_id for r in rows),
         revisions=_joined(r.revision for r in rows),
-        occurred=[r.occurred_at for r in rows],
-        known=[r.known_at for r in rows],
+        occurred=numbers(r.occurred_at for r in rows),
+        known=numbers(r.known_at for r in rows),
         sources=_joined(r.source for r in rows),
         events=[r.event for r in rows],
     )

@@ -1,6 +1,5 @@
 """What facts add to the counters, and how much a change moves them: new minus old, folded over a batch."""
 
-from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain, pairwise
@@ -105,24 +104,13 @@ class Delta:
             for bucket, cells in buckets.items():
                 self._pulse[tenant, bucket][0].add(cells, sign)
 
-    def more(self, tenant: str, fact: Fact, others: Sequence[Fact]) -> None:
-        """Count a new record of a person with `others` on that day: once per cell, in the earliest bucket."""
-        old = presence(others)
-        people = self._volume[tenant, fact.bucket, fact.day][1]
-        for bucket, cells in _earlier(people, fact.cells, fact.bucket, old.seen).items():
-            self._volume[tenant, bucket, fact.day][1].down.append(cells)
-        if fact.watched:
-            known = self._pulse[tenant, fact.known][0]
-            for bucket, cells in _earlier(known, fact.watched, fact.known, old.known).items():
-                self._pulse[tenant, bucket][0].down.append(cells)
+    def people(self, tenant: str, bucket: int, day: int, cells: Collection[str], sign: int) -> None:
+        """Count a person in these cells on a day, in its first bucket there."""
+        self._volume[tenant, bucket, day][1].add(cells, sign)
 
-    def alone(self, tenant: str, fact: Fact) -> None:
-        """Count a new record that is all there is of its person on that day."""
-        records, people, _ = self._volume[tenant, fact.bucket, fact.day]
-        records.up.append(fact.cells)
-        people.up.append(fact.cells)
-        if fact.watched:
-            self._pulse[tenant, fact.known][0].up.append(fact.watched)
+    def watched(self, tenant: str, bucket: int, cells: Collection[str], sign: int) -> None:
+        """Count a person in these watched cells, in the first bucket of its day that was known."""
+        self._pulse[tenant, bucket][0].add(cells, sign)
 
     def days(self, tenant: str, cell: str, days: Sequence[int], sign: int) -> None:
         """Count which of a person's ascending days in a cell another one follows: for people in windows."""
@@ -140,25 +128,19 @@ class Delta:
 
     def answers(self, tenant: str, members: Iterable[Fact], sign: int) -> None:
         """Count a person's scored answers, and which of them later ones to the same question replace."""
-        for given in chains_of(members).values():
-            for answer in given:
-                self._answer(tenant, answer, sign)
+        chains: dict[str, list[Fact]] = defaultdict(list)
+        for answer in sorted([f for f in members if f.metric], key=chain_order):
+            self._answer(tenant, answer, sign)
+            chains[answer.metric].append(answer)
+        for given in chains.values():
             for answer, following in pairwise(given):
                 self._replacement(tenant, answer, following, sign)
 
-    def answer(self, tenant: str, answer: Fact, given: list[Fact]) -> None:
-        """Count a new answer among the person's others to the same question; it takes its place in the chain."""
+    def answer(self, tenant: str, before: Fact | None, answer: Fact) -> None:
+        """Count a person's new last answer to a question, which replaces the one `before`."""
         self._answer(tenant, answer, 1)
-        at = bisect(given, chain_order(answer), key=chain_order)
-        before = given[at - 1] if at else None
-        after = given[at] if at < len(given) else None
-        if before and after:
-            self._replacement(tenant, before, after, -1)
-        if before:
+        if before is not None:
             self._replacement(tenant, before, answer, 1)
-        if after:
-            self._replacement(tenant, answer, after, 1)
-        given.insert(at, answer)
 
     def _replacement(self, tenant: str, answer: Fact, following: Fact, sign: int) -> None:
         window = within(following.day - answer.day)
@@ -184,24 +166,6 @@ class Delta:
             "replaced": _rolled(self._replaced, _by_eras),
             "again": _rolled(self._again, _by_eras),
         }
-
-
-def _earlier(
-    people: Tally, cells: Collection[str], bucket: int, old: Mapping[str, int]
-) -> dict[int, list[str]]:
-    """Count up the cells that a person was not in before `bucket`; returns later buckets that lost some."""
-    gained: list[str] = []
-    lost: dict[int, list[str]] = {}
-    for cell in cells:
-        before = old.get(cell)
-        if before is None:
-            gained.append(cell)
-        elif bucket < before:
-            gained.append(cell)
-            lost.setdefault(before, []).append(cell)
-    if gained:
-        people.up.append(gained)
-    return lost
 
 
 def _shifts(
@@ -251,14 +215,6 @@ def _score(columns: tuple[Tally, ...], answer: Fact, sign: int) -> None:
         promoters.add(answer.cells, sign)
     elif answer.value < 0:
         detractors.add(answer.cells, sign)
-
-
-def chains_of(members: Iterable[Fact]) -> dict[str, list[Fact]]:
-    """The scored answers among these in order, by the question that they answer."""
-    found: dict[str, list[Fact]] = defaultdict(list)
-    for answer in sorted([f for f in members if f.metric], key=chain_order):
-        found[answer.metric].append(answer)
-    return found
 
 
 def chain_order(answer: Fact) -> tuple[int, str]:

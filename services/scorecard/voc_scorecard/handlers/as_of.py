@@ -7,7 +7,7 @@ from voc_common.postgres import Transaction
 
 from voc_scorecard.domain.contributions import Delta, Moved
 from voc_scorecard.domain.facts import Fact
-from voc_scorecard.domain.persons import ALL_DAYS, Moves, count_answers, recount
+from voc_scorecard.domain.persons import Moves, recount
 from voc_scorecard.repository import groups, journal
 from voc_scorecard.repository.groups import PersonKey
 
@@ -36,12 +36,9 @@ async def taken_back(tx: Transaction, tenant: str, as_of: int) -> Mapping[str, M
                 (moves.came if sign > 0 else moves.went).append(fact)
             elif fact is not None:
                 delta.record(tenant, fact, sign)
-    members = await groups.members(tx, dict.fromkeys(persons, ALL_DAYS)) if persons else {}
+    members = await groups.members(tx, sorted(persons)) if persons else {}
     for key, moves in persons.items():
-        present = members.get(key, ())
-        recount(delta, tenant, moves, present)
-        if moves.scored():
-            count_answers(delta, tenant, moves, present)
+        recount(delta, tenant, moves, members.get(key, []))
     return delta.moved()
 
 

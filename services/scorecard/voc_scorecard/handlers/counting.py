@@ -16,15 +16,8 @@ from voc_common.events import (
 from voc_common.postgres import Transaction
 
 from voc_scorecard.domain.contributions import Delta
-from voc_scorecard.domain.persons import (
-    ALL_DAYS,
-    Moves,
-    count_answers,
-    count_more,
-    count_new_day,
-    needs,
-    recount,
-)
+from voc_scorecard.domain.latest import Latest
+from voc_scorecard.domain.persons import Moves, count_new, recount
 from voc_scorecard.handlers import hot_issues
 from voc_scorecard.repository import counters, groups, journal, records
 from voc_scorecard.repository.groups import PersonKey
@@ -131,25 +124,12 @@ async def count(tx: Transaction, changes: Iterable[Change]) -> None:
 
 async def _count_persons(tx: Transaction, persons: Mapping[PersonKey, Moves], delta: Delta) -> None:
     latest = await groups.lock(tx, list(persons))
-    wanted = {key: need for key, moves in persons.items() if (need := needs(moves, latest[key]))}
-    members = await groups.members(tx, wanted) if wanted else {}
-    kept: dict[PersonKey, dict[str, int]] = {}
+    kept: dict[PersonKey, Latest] = {}
     for key, moves in persons.items():
-        need = wanted.get(key)
-        if need is None and len(moves.came) == 1:
-            kept[key] = count_new_day(delta, key[0], moves.came[0], latest[key])
-            continue
-        now = members.get(key, [])
-        if need is ALL_DAYS:
-            days = recount(delta, key[0], moves, now)
-        else:
-            days = count_more(delta, key[0], moves.came, now, latest[key])
-        if days != latest[key]:
-            kept[key] = days
-    if kept:
-        await groups.keep(tx, kept)
-    askers = [key for key, moves in persons.items() if moves.scored()]
-    if askers:
-        scored = await groups.scored(tx, askers)
-        for key in askers:
-            count_answers(delta, key[0], persons[key], scored.get(key, ()))
+        if (found := count_new(delta, key[0], moves, latest[key])) is not None:
+            kept[key] = found
+    others = [key for key in persons if key not in kept]
+    members = await groups.members(tx, others) if others else {}
+    for key in others:
+        kept[key] = recount(delta, key[0], persons[key], members.get(key, []))
+    await groups.keep(tx, kept)

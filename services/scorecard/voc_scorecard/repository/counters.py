@@ -9,7 +9,7 @@ from voc_scorecard.domain.contributions import Moved
 
 _AT = {"grain": "smallint", "bucket": "int"}
 _SCORE = ("n", "promoters", "detractors")
-_TABLES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
+COLUMNS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "volume": (_AT, ("records", "people", "singles")),
     "pulse": ({"bucket": "int"}, ("people",)),
     "score": ({"metric": "text"} | _AT, (*_SCORE, "singles")),
@@ -20,7 +20,7 @@ _TABLES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "again": ({"within": "smallint"} | _AT, ("began", "ended")),
 }
 """Key columns beside tenant and cell with their types, then what is counted."""
-COUNTS = {table: counts for table, (_, counts) in _TABLES.items()}
+COUNTS = {table: counts for table, (_, counts) in COLUMNS.items()}
 """What is counted, by table."""
 
 
@@ -35,7 +35,7 @@ def _upsert(table: str, keys: dict[str, str], counts: Sequence[str]) -> str:
     )
 
 
-_UPSERTS = {table: _upsert(table, *columns) for table, columns in _TABLES.items()}
+_UPSERTS = {table: _upsert(table, *columns) for table, columns in COLUMNS.items()}
 
 
 async def add(tx: Transaction, table: str, moved: Moved) -> None:
@@ -43,7 +43,7 @@ async def add(tx: Transaction, table: str, moved: Moved) -> None:
 
     Sorted by the key with the cell last: two workers that move the same counters take them in one order.
     """
-    keys, counts = _TABLES[table]
+    keys, counts = COLUMNS[table]
     cells: list[str] = []
     sizes: list[int] = []
     values: list[list[int]] = [[] for _ in counts]

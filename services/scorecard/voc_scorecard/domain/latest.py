@@ -1,0 +1,182 @@
+"""Where a person was last, and what it last answered: enough to count what comes next without its records."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from voc_scorecard.domain.contributions import Delta, chain_order
+from voc_scorecard.domain.facts import Fact
+
+
+class Seen(Struct, frozen=True, gc=False, array_like=True):
+    """Cells, sorted, in which a person was on `day`, first in `bucket`."""
+
+    day: int
+    bucket: int
+    cells: tuple[str, ...]
+
+
+class Answer(Struct, frozen=True, gc=False, array_like=True):
+    """The last answer of a person to a question."""
+
+    metric: str
+    at: int
+    record: str
+    day: int
+    value: int
+    cells: tuple[str, ...]
+
+
+class Latest(Struct, frozen=True, gc=False, array_like=True):
+    """The end of a person's records, the same however they came.
+
+    `seen` has each cell once, at the last day in it and that day's first bucket, in order of both; `known`
+    has the watched cells of the last day of all, each at the first bucket in which it was known;
+    `answers` are by metric.
+    """
+
+    seen: tuple[Seen, ...] = ()
+    known: tuple[Seen, ...] = ()
+    answers: tuple[Answer, ...] = ()
+
+
+NOBODY = Latest()
+
+
+def in_order(latest: Latest, came: Sequence[Fact]) -> bool:
+    """Whether new facts, ordered by time, lie behind all that a person's latest state says."""
+    day = latest.seen[-1].day if latest.seen else came[0].day
+    answered = {a.metric: (a.at, a.record) for a in latest.answers}
+    for fact in came:
+        if fact.day < day or (
+            fact.metric and answered.get(fact.metric, _NEVER) > chain_order(fact)
+        ):
+            return False
+        day = fact.day
+        answered[fact.metric] = chain_order(fact)
+    return True
+
+
+_NEVER = (-(2**63), "")
+
+
+def follow(delta: Delta, tenant: str, fact: Fact, latest: Latest) -> Latest:
+    """Count a new record of a person that is `in_order`; returns the person's latest state with it."""
+    delta.record(tenant, fact, 1)
+    new_day = not latest.seen or latest.seen[-1].day < fact.day
+    seen = _see(delta, tenant, fact, latest.seen)
+    known = _know(delta, tenant, fact, () if new_day else latest.known)
+    if not fact.metric:
+        return Latest(seen, known, latest.answers)
+    before = next((a for a in latest.answers if a.metric == fact.metric), None)
+    delta.answer(tenant, _fact(before) if before else None, fact)
+    others = [a for a in latest.answers if a.metric != fact.metric]
+    return Latest(seen, known, tuple(sorted([*others, _answer(fact)], key=_metric)))
+
+
+def _see(delta: Delta, tenant: str, fact: Fact, groups: Iterable[Seen]) -> tuple[Seen, ...]:
+    """Count the person once a day and cell, in the first bucket, and from which day it comes back."""
+    gained = set(fact.cells)
+    left: list[Seen] = []
+    for group in groups:
+        shared = gained.intersection(group.cells)
+        if not shared:
+            left.append(group)
+        elif group.day < fact.day:
+            delta.next_day(tenant, shared, group.day, fact.day)
+            left += _without(group, shared)
+        elif group.bucket <= fact.bucket:
+            gained -= shared
+            left.append(group)
+        else:
+            delta.people(tenant, group.bucket, fact.day, shared, -1)
+            left += _without(group, shared)
+    if gained:
+        delta.people(tenant, fact.bucket, fact.day, gained, 1)
+    return _with(left, fact.day, fact.bucket, gained)
+
+
+def _know(delta: Delta, tenant: str, fact: Fact, groups: Iterable[Seen]) -> tuple[Seen, ...]:
+    """Count the person once a day and watched cell, in the first bucket in which that was known."""
+    gained = set(fact.watched)
+    left: list[Seen] = []
+    for group in groups:
+        shared = gained.intersection(group.cells)
+        if not shared:
+            left.append(group)
+        elif group.bucket <= fact.known:
+            gained -= shared
+            left.append(group)
+        else:
+            delta.watched(tenant, group.bucket, shared, -1)
+            left += _without(group, shared)
+    if gained:
+        delta.watched(tenant, fact.known, gained, 1)
+    return _with(left, fact.day, fact.known, gained)
+
+
+def _without(group: Seen, cells: Collection[str]) -> list[Seen]:
+    rest = tuple([cell for cell in group.cells if cell not in cells])
+    return [Seen(group.day, group.bucket, rest)] if rest else []
+
+
+def _with(groups: list[Seen], day: int, bucket: int, cells: set[str]) -> tuple[Seen, ...]:
+    if not cells:
+        return tuple(groups)
+    for at, group in enumerate(groups):
+        if (group.day, group.bucket) == (day, bucket):
+            groups[at] = Seen(day, bucket, tuple(sorted(cells.union(group.cells))))
+            return tuple(groups)
+    groups.append(Seen(day, bucket, tuple(sorted(cells))))
+    groups.sort(key=_moment)
+    return tuple(groups)
+
+
+def _moment(group: Seen) -> tuple[int, int]:
+    return group.day, group.bucket
+
+
+def _metric(answer: Answer) -> str:
+    return answer.metric
+
+
+def _answer(fact: Fact) -> Answer:
+    return Answer(fact.metric, fact.at, fact.record, fact.day, fact.value, fact.cells)
+
+
+def _fact(answer: Answer) -> Fact:
+    """What replacing an answer needs of it."""
+    return Fact(
+        answer.record,
+        "",
+        answer.at,
+        0,
+        answer.day,
+        0,
+        answer.cells,
+        (),
+        answer.metric,
+        answer.value,
+    )
+
+
+def latest_of(members: Collection[Fact]) -> Latest:
+    """The latest state of a person with these facts, all of them."""
+    if not members:
+        return NOBODY
+    seen: dict[str, tuple[int, int]] = {}
+    for fact in sorted(members, key=lambda f: (f.day, -f.bucket)):
+        seen |= dict.fromkeys(fact.cells, (fact.day, fact.bucket))
+    last = max(fact.day for fact in members)
+    known: dict[str, tuple[int, int]] = {}
+    for fact in sorted([f for f in members if f.day == last], key=lambda f: -f.known):
+        known |= dict.fromkeys(fact.watched, (last, fact.known))
+    answers = {f.metric: _answer(f) for f in sorted(members, key=chain_order) if f.metric}
+    return Latest(_grouped(seen), _grouped(known), tuple([answers[m] for m in sorted(answers)]))
+
+
+def _grouped(cells: Mapping[str, tuple[int, int]]) -> tuple[Seen, ...]:
+    groups: dict[tuple[int, int], list[str]] = {}
+    for cell in sorted(cells):
+        groups.setdefault(cells[cell], []).append(cell)
+    return tuple([Seen(*moment, tuple(groups[moment])) for moment in sorted(groups)])
