@@ -2,6 +2,7 @@
 #   make demo   the whole product with a believable company      ARGS="--exit --seed 7"
 #   make up     the whole product, empty                         ARGS=...
 #   make test   all tests                                        ARGS="tests/identity -k merge"
+#   make faults a schedule of faults under load, then counted   ARGS="--count 100 --seed 7"
 #   make check  format, lint, types, import contracts, fast tests
 #   make bench  every figure of speed                            ARGS="--quick --report FILE"
 #   make lock   requirements.lock and Kafka's jars anew          ARGS="--upgrade"
@@ -14,7 +15,7 @@ BIN := .venv/bin
 STAMP := .venv/installed
 ARGS ?=
 
-.PHONY: install demo up test check bench lock clean
+.PHONY: install demo up test faults check bench lock clean
 
 install: $(STAMP)
 
@@ -26,6 +27,9 @@ up: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/pytest $(ARGS)
+
+faults: $(STAMP)
+	PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -3,13 +3,13 @@
 import asyncio
 import shutil
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from harness.stand import Stand, own_folder, standing
 from harness.system import System
 from voc_local import home
 from voc_local.kafka import Kafka
@@ -27,9 +27,7 @@ class Own:
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[Own]:
-    folder = Path(tempfile.mkdtemp(prefix="voc-faults-"))
-    # For Postgres, which runs as somebody else when we are root.
-    folder.chmod(0o711)
+    folder = own_folder()
     with Kafka(folder / "kafka") as kafka, Postgres(folder / "postgres") as postgres:
         yield Own(postgres, kafka, folder)
     home.erase(folder)
@@ -56,6 +54,13 @@ async def whole(own: Own) -> AsyncIterator[System]:
         yield system
     finally:
         await asyncio.shield(system.stop())
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def stand() -> AsyncIterator[Stand]:
+    """Everything, one worker of each, behind proxies and on a small disk."""
+    async with standing(workers=1) as found:
+        yield found
 
 
 @pytest.fixture

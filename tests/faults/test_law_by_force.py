@@ -1,31 +1,20 @@
 """The law by force: the broker killed, workers frozen inside a transaction, topics deleted, all under load."""
 
 import asyncio
-import sys
-from collections.abc import Callable
 
-import asyncpg
-import psutil
 import pytest
 from faults.conftest import Own
 from harness import world
+from harness.freezing import frozen_in_transaction, given_up
 from harness.system import System
 from harness.telling import Telling, begin
+from harness.waiting import until
 from voc_cli.fleet import NEEDS_PEOPLE, Process
 from voc_common import bus
 
 pytestmark = pytest.mark.slow
 
 COUNTING = ("identity", "taxonomy", "scorecard")
-
-
-async def until(true: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait for a condition that is asked of a process."""
-    async with asyncio.timeout(seconds):
-        while True:
-            if await asyncio.to_thread(true):
-                return
-            await asyncio.sleep(0.05)
 
 
 async def counted(telling: Telling, wanted: int) -> None:
@@ -62,50 +51,6 @@ async def test_the_broker_killed_under_load(own: Own, whole: System) -> None:
     await telling.check()
 
 
-WRITING = (
-    "select a.pid, a.state, a.wait_event from pg_stat_activity a where a.client_port = any($1) "
-    "and a.backend_xid is not null and a.state in ('active', 'idle in transaction') and exists ("
-    "select from pg_locks l where l.pid = a.pid and l.mode = 'RowExclusiveLock' and l.relation = to_regclass($2))"
-)
-"""Backends of some client ports in a transaction that has written to a table."""
-
-
-async def frozen_in_transaction(system: System, process: Process) -> int:
-    """Freeze a worker while it has written records and not committed; returns the pid of its backend."""
-    records = f"{process.service}.record"
-    frozen = psutil.Process(process.pid)
-    server = await asyncpg.connect(system.database_url)
-    try:
-        async with asyncio.timeout(150):
-            while True:
-                ports = [c.laddr.port for c in frozen.net_connections("tcp4")]
-                if await server.fetch(WRITING, ports, records):
-                    process.freeze()
-                    await until(lambda: frozen.status() == psutil.STATUS_STOPPED)
-                    found = await server.fetchrow(WRITING, ports, records)
-                    while (
-                        found and found["state"] == "active" and found["wait_event"] != "ClientRead"
-                    ):
-                        await asyncio.sleep(0.01)
-                        found = await server.fetchrow(WRITING, ports, records)
-                    if found and found["state"] == "idle in transaction":
-                        return found["pid"]
-                    # It was faster with its commit, or is between the messages of one statement.
-                    process.thaw()
-                await asyncio.sleep(0.002)
-    finally:
-        await server.close()
-
-
-async def given_up(system: System, backend: int) -> None:
-    """Wait until Postgres has ended a backend: that of a frozen client ends only by its idle transaction."""
-    async with asyncio.timeout(20):
-        while True:
-            if not await system.rows("select from pg_stat_activity where pid = $1", backend):
-                return
-            await asyncio.sleep(0.1)
-
-
 async def test_workers_frozen_inside_a_transaction(whole: System) -> None:
     pairs = [whole.fleet.of(service, "worker")[:2] for service in COUNTING]
     try:
@@ -137,14 +82,6 @@ async def freeze_and_wake(whole: System, pairs: list[list[Process]]) -> None:
         assert one.starts == 1, "woken, not started anew"
 
 
-async def voc(system: System, *words: str) -> None:
-    """A command of an operator."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "voc_cli", *words, env=system.fleet.environment
-    )
-    assert await process.wait() == 0, words
-
-
 async def test_topics_deleted_and_made_anew_under_live_consumers(whole: System) -> None:
     """Deleted, the workers say what is missing; made anew, they stop; the documented way leads back."""
     telling = await begin(whole, 13)
@@ -156,12 +93,12 @@ async def test_topics_deleted_and_made_anew_under_live_consumers(whole: System) 
         for service, topic in readers.items():
             for process in whole.fleet.of(service, "worker"):
                 await until(lambda p=process, t=topic: f"{t} not there" in p.fault())
-        await voc(whole, "topics", "apply")
+        await whole.voc("topics", "apply")
         for service in readers:
             for process in whole.fleet.of(service, "worker"):
                 await until(lambda p=process: not p.running())
                 assert process.exit_code == NEEDS_PEOPLE
-            await voc(whole, "topics", "rewind", service)
+            await whole.voc("topics", "rewind", service)
             for process in whole.fleet.of(service, "worker"):
                 process.start()
         await telling.replayed()

@@ -88,6 +88,9 @@ def facts(told: Told, secret: bytes, decide: Decide) -> list[Fact]:
             if record in told.erased:
                 continue
             at = datetime.fromisoformat(item["created_at"]).astimezone(UTC)
+            if "received" in item:
+                # A sender's clock may go before ours.
+                at = min(at, datetime.fromtimestamp(item["received"] / 1e6, UTC))
             local = at.astimezone(zone).date()
             day = (local - datetime(1970, 1, 1, tzinfo=UTC).date()).days
             if is_activity:

@@ -2,7 +2,9 @@
 
 import asyncio
 import secrets
+import sys
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,14 +18,39 @@ from voc_common import bus
 from voc_common.auth import SCOPES, make_keys, mint
 from voc_common.postgres.migrations import migrate
 
+from harness.waiting import until_none
+
 SERVICES = services.SERVICES
+POSTGRES_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.exceptions.OperatorInterventionError,
+    asyncpg.exceptions.InsufficientResourcesError,
+    asyncpg.exceptions.InternalServerError,
+)
+"""What a client gets of a server that is being killed, is starting, or has a full disk."""
 
 
 class System:
     """Every service of the product with a database and a namespace of its own."""
 
-    def __init__(self, database_url: str, kafka: str, folder: Path, **environment: str) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        kafka: str,
+        folder: Path,
+        *,
+        patience: float = 0.0,
+        **environment: str,
+    ) -> None:
+        """`patience`: seconds for which a server or an api may be away before a question to it fails."""
         self.database_url = database_url
+        self.patience = patience
+        self.answers: Counter[tuple[str, int]] = Counter()
+        """How often each service's api has answered with each status; 0 is a lost connection."""
         self.kafka = kafka
         self.namespace = f"e{secrets.token_hex(4)}."
         self.keys = folder / "keys.json"
@@ -37,6 +64,8 @@ class System:
             "VOC_SESSION_TIMEOUT_MS": "6000",
             **environment,
         }
+        self.operator: dict[str, str] = {}
+        """What an operator's environment has beyond that of the processes."""
         self.fleet = Fleet(folder / "logs", _inherited() | self.environment)
         self.services: list[str] = []
         self._http = httpx.AsyncClient(timeout=60)
@@ -64,13 +93,22 @@ class System:
     async def call(
         self, method: str, service: str, path: str, tenant: str, body: Any = None, **params: Any
     ) -> httpx.Response:
-        """One request; retried while the answer is 503 or 429, as the headers ask."""
-        url = self.fleet.url(service) + path
+        """One request; retried while the answer is 503 or 429, as the headers ask, or none comes."""
         headers = {"Authorization": f"Bearer {self.token(tenant)}"}
+        deadline = time.monotonic() + self.patience
         while True:
-            answer = await self._http.request(
-                method, url, json=body, params=params or None, headers=headers
-            )
+            url = self.fleet.url(service) + path
+            try:
+                answer = await self._http.request(
+                    method, url, json=body, params=params or None, headers=headers
+                )
+            except httpx.TransportError:
+                self.answers[service, 0] += 1
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.1)
+                continue
+            self.answers[service, answer.status_code] += 1
             if answer.status_code not in (429, 503):
                 return answer
             await asyncio.sleep(float(answer.headers["retry-after"]))
@@ -97,19 +135,49 @@ class System:
 
     async def rows(self, sql: str, *values: Any) -> list[Mapping[str, Any]]:
         """What the database's owner reads."""
-        connection = await asyncpg.connect(self.database_url)
-        try:
-            return [dict(r) for r in await connection.fetch(sql, *values)]
-        finally:
-            await connection.close()
+        return [dict(r) for r in await self._asked("fetch", sql, *values)]
 
     async def run(self, sql: str, *values: Any) -> None:
         """What the database's owner does."""
-        connection = await asyncpg.connect(self.database_url)
-        try:
-            await connection.execute(sql, *values)
-        finally:
-            await connection.close()
+        await self._asked("execute", sql, *values)
+
+    async def _asked(self, method: str, sql: str, *values: Any) -> Any:
+        deadline = time.monotonic() + self.patience
+        while True:
+            try:
+                connection = await asyncpg.connect(self.database_url, timeout=10)
+                try:
+                    return await getattr(connection, method)(sql, *values)
+                finally:
+                    await connection.close()
+            except POSTGRES_AWAY:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.1)
+
+    async def voc(self, *words: str) -> None:
+        """A command of an operator."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "voc_cli",
+            *words,
+            env=self.fleet.environment | self.operator,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await process.communicate()
+        assert process.returncode == 0, f"voc {' '.join(words)}: {said.decode()[-2000:]}"
+
+    async def replay(self, tenant: str, seconds: float = 180) -> None:
+        """Tell a tenant's archive again, and wait until all of it has been published."""
+        begun = await self.done("POST", "ingest", "/v1/replays", tenant, {})
+
+        async def missing() -> str:
+            found = await self.done("GET", "ingest", f"/v1/replays/{begun['replay']}", tenant)
+            return "" if found["state"] == "done" else f"replay of {tenant}: {found}"
+
+        await until_none(missing, seconds)
 
     async def waiting(self, only: Collection[str] = SERVICES) -> dict[str, int]:
         """All that is still on its way: unpublished requests, outbox rows, messages not yet committed."""

@@ -5,7 +5,7 @@ import random
 import secrets
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from voc_common import bus, wire
@@ -41,8 +41,14 @@ class Telling:
         self.rng = random.Random(seed)
         self.stories = 0
         self.told = Told(ZONE)
-        self.records: set[str] = set()
+        self.accepted: dict[str, set[str]] = {"feedback": set(), "activity": set()}
+        """Ids of the records that were accepted over HTTP, by what they are."""
         self.edited: set[str] = set()
+
+    @property
+    def records(self) -> set[str]:
+        """Ids of all records that were accepted."""
+        return self.accepted["feedback"] | self.accepted["activity"]
 
     async def story(self, size: int, *, people_first: bool = False) -> None:
         """Everything at once: items shuffled and repeated, edits, commands and corrections while it runs.
@@ -101,18 +107,19 @@ class Telling:
         await asyncio.gather(*(post() for _ in range(4)))
 
     def note(self, item: dict[str, Any], result: Mapping[str, Any], door: str) -> None:
-        """A source's stamp wins over none; without stamps the later one stands."""
+        """A source's later stamp wins, any over none; with equal stamps the one told later stands."""
         assert result["status"] in ("accepted", "unchanged", "erased"), result
         record = result["record_id"]
-        if result["status"] == "accepted" and record in self.records:
+        if result["status"] == "accepted" and record in self.accepted[door]:
             self.edited.add(record)
-        self.records.add(record)
+        self.accepted[door].add(record)
         if result["status"] == "erased":
             return
         kept = self.told.feedback if door == "feedback" else self.told.activities
         before = kept.get(record)
-        if before is None or "updated_at" not in before or "updated_at" in item:
-            kept[record] = item
+        if before is None or before.get("updated_at", "") <= item.get("updated_at", ""):
+            # Its middle part is the receipt: nothing happened later than it was told.
+            kept[record] = item | {"received": int(result["revision"][16:32], 16)}
 
     async def identified(self) -> None:
         """Wait until identity knows every record that was told so far."""
@@ -177,14 +184,15 @@ class Telling:
         answer = await self.system.call(method, "identity", path, self.tenant, body)
         assert answer.status_code in (200, 201, 307, 404, 409), answer.text
 
-    async def correct(self, count: int) -> None:
-        """Corrections of records that taxonomy has decided on."""
+    async def correct(self, count: int, among: Collection[str] | None = None) -> None:
+        """Corrections of records that taxonomy has decided on, any or of some."""
         causes = [n.id for n in models.starter_taxonomy().nodes if n.parent][:12]
         rows = await self.system.rows(
             "select record_id, text from taxonomy.record where tenant = $1 and not erased and text <> '' "
             "and decision <> '' order by record_id",
             self.tenant,
         )
+        rows = [r for r in rows if among is None or r["record_id"] in among]
         for row in self.rng.sample(rows, min(count, len(rows))):
             chosen = self.rng.sample(causes, self.rng.randrange(3))
             path = f"/v1/records/{row['record_id']}/corrections"
@@ -302,14 +310,5 @@ class Telling:
 
     async def replayed(self) -> None:
         """Tell the archive again, and wait until all of it has been published and handled."""
-        await self.system.done("POST", "ingest", "/v1/replays", self.tenant, {})
-        async with asyncio.timeout(120):
-            while True:
-                [row] = await self.system.rows(
-                    "select count(*) as n from ingest.replay where tenant = $1 and state <> 'done'",
-                    self.tenant,
-                )
-                if not row["n"]:
-                    break
-                await asyncio.sleep(0.1)
+        await self.system.replay(self.tenant)
         await self.system.settled()

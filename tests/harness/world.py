@@ -30,35 +30,41 @@ class World:
     activities: list[dict[str, Any]] = field(default_factory=list)
 
 
-def _stamp(moment: datetime) -> str:
+def stamp(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
-def draw(seed: int, size: int, prefix: str = "", now: datetime | None = None) -> World:
-    """`size` pieces of feedback of size/6 people over eight weeks, a fifth of them edited later."""
+def draw(
+    seed: int, size: int, prefix: str = "", now: datetime | None = None, first: int = 0
+) -> World:
+    """`size` pieces of feedback of size/6 people over eight weeks, a fifth of them edited later.
+
+    The people are numbered from `first` on.
+    """
     rng = random.Random(seed)
     now = (now or datetime.now(UTC)).replace(microsecond=0)
+    people = range(first, first + max(size // 6, 6))
     world = World([])
     edited = set(rng.sample(range(size), size // 5))
     for number in range(size):
-        item = _item(rng, f"{prefix}{number}", max(size // 6, 6), now)
+        item = _item(rng, f"{prefix}{number}", people, now)
         world.items.append(item)
         if number in edited:
-            other = _item(rng, f"{prefix}{number}", max(size // 6, 6), now)
+            other = _item(rng, f"{prefix}{number}", people, now)
             moment = datetime.fromisoformat(item["created_at"]) + timedelta(hours=1)
-            stamp = {"updated_at": _stamp(moment)} if rng.random() < 0.5 else {}
+            stamped = {"updated_at": stamp(moment)} if rng.random() < 0.5 else {}
             changed = {
                 k: other[k] for k in ("text", "score", "identifiers", "product") if k in other
             }
-            world.edits.append({k: v for k, v in item.items() if k != "score"} | changed | stamp)
+            world.edits.append({k: v for k, v in item.items() if k != "score"} | changed | stamped)
         if rng.random() < 0.2:
             activity = {k: v for k, v in item.items() if k not in ("text", "score")}
             world.activities.append(activity | {"kind": "contact_opened"})
     return world
 
 
-def _item(rng: random.Random, ident: str, people: int, now: datetime) -> dict[str, Any]:
-    who = rng.randrange(people)
+def _item(rng: random.Random, ident: str, people: range, now: datetime) -> dict[str, Any]:
+    who = rng.choice(people)
     given, surname = GIVEN[who % len(GIVEN)], SURNAMES[who % len(SURNAMES)]
     identifiers: list[dict[str, Any]] = []
     if rng.random() < 0.5:
@@ -68,7 +74,7 @@ def _item(rng: random.Random, ident: str, people: int, now: datetime) -> dict[st
     if rng.random() < 0.3:
         identifiers.append({"type": "phone", "value": f"+4917642{who:06d}"})
     if rng.random() < 0.1:
-        identifiers.append({"type": "phone", "value": f"+4917643{who % 5:06d}"})
+        identifiers.append({"type": "phone", "value": f"+4917643{people.start + who % 5:06d}"})
     if rng.random() < 0.7:
         identifiers.append({"type": "name", "value": f"{given} {surname}"})
     if rng.random() < 0.4:
@@ -78,7 +84,7 @@ def _item(rng: random.Random, ident: str, people: int, now: datetime) -> dict[st
         "source": "desk",
         "id": ident,
         "kind": "ticket",
-        "created_at": _stamp(moment),
+        "created_at": stamp(moment),
         "channel": rng.choice(["email", "chat", "survey"]),
         "text": rng.choice(TEXTS),
         "identifiers": identifiers,

@@ -3,10 +3,11 @@
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import asyncpg
 import msgspec
 import pytest
 from voc_common import versions, wire
@@ -27,7 +28,7 @@ from voc_identity.domain.cluster import cluster
 from voc_identity.domain.normalise import key_rules, normalise
 from voc_identity.domain.records import Cut, Must, Record
 from voc_identity.handlers import people, recluster, records
-from voc_identity.repository import RecordKey
+from voc_identity.repository import EdgeRow, RecordKey
 from voc_identity.settings import IdentitySettings
 
 WORKERS = 4
@@ -472,6 +473,67 @@ async def test_components_that_meet_between_look_and_lock(
         for side in ("left", "right")
     ]
     assert all(right) == guarded
+
+
+@pytest.mark.parametrize("way", ["erased", "edited"])
+async def test_two_that_bring_a_value_whose_last_holder_has_gone(
+    database: Database, settings: IdentitySettings, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No component orders them then: the second must wait for the first, as with a value that is new."""
+    tenant = f"gone{way}"
+    value = Identifier("email", "ann@acme1.com")
+
+    def one(number: int, revision: int, *identifiers: Identifier) -> FeedbackReceived:
+        base = event(tenant, number, revision, random.Random(number), 10)
+        return msgspec.structs.replace(base, identifiers=identifiers)
+
+    async def store(tx: Transaction, arrived: FeedbackReceived) -> None:
+        await records.feedback_received(tx, fold([arrived]), settings)
+
+    holder, bare = one(1, 1, value), one(1, 2)
+    await database.retried(lambda tx: store(tx, holder))
+    if way == "erased":
+        await database.retried(
+            lambda tx: people.erase_person(tx, tenant, holder.record_id, "asked", settings)
+        )
+    else:
+        await database.retried(lambda tx: store(tx, bare))
+    looked, resumed, both = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    edges = repository.edges
+
+    async def between_look_and_write(tx: Transaction, keys: Iterable[RecordKey]) -> list[EdgeRow]:
+        if looked.is_set():
+            both.set()
+        else:
+            looked.set()
+            await resumed.wait()
+        return await edges(tx, keys)
+
+    monkeypatch.setattr(repository, "edges", between_look_and_write)
+    first, second = one(2, 1, value), one(3, 1, value)
+    early = asyncio.create_task(database.retried(lambda tx: store(tx, first)))
+    await looked.wait()
+    late = asyncio.create_task(database.retried(lambda tx: store(tx, second)))
+    async with asyncio.timeout(5):
+        while not both.is_set() and not await somebody_waits(settings.database_url):
+            pass
+    resumed.set()
+    await asyncio.gather(early, late)
+    there = await stored(database, tenant)
+    assert there[first.record_id] == there[second.record_id] != ("", "")
+    await invariants(database, tenant)
+
+
+async def somebody_waits(url: str) -> bool:
+    """Whether a transaction waits for another; only the server's owner may see that."""
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(
+            "select count(*) > 0 from pg_stat_activity where wait_event_type = 'Lock' "
+            "and datname = current_database()"
+        )
+    finally:
+        await connection.close()
 
 
 async def meeting(

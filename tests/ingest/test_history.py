@@ -193,6 +193,32 @@ async def test_a_replay_says_the_same_bytes_again_and_who_the_tenant_is(
     assert said("voc.activity") == said("voc.activity.bulk")
 
 
+async def test_a_replay_tells_the_ends_of_history_loads_again(house: Any, ticket: Any) -> None:
+    tenant = await house.tenant()
+    load = await begun(tenant)
+    await tenant.post(old(ticket, 1, 1), load=load)
+    while await publish_pending(house.context, seconds=0):
+        pass
+    await tenant.client.post(f"/v1/loads/{load}/complete")
+    await closed(house, tenant, load)
+
+    def ends() -> list[tuple[int, Tick]]:
+        return [
+            (m.partition, event)
+            for name, _, event, m in house.heard
+            if name == "voc.feedback.bulk" and isinstance(event, Tick) and event.load == load
+            if not event.opens
+        ]
+
+    count = await house.context.producer.partitions("voc.feedback.bulk")
+    await house.hear(lambda: len(ends()) == count)
+    first = ends()
+    assert {end.partitions for _, end in first} == {count}
+    await replayed(house, tenant)
+    await house.hear(lambda: len(ends()) == 2 * count)
+    assert sorted(map(str, ends())) == sorted(map(str, first + first))
+
+
 async def test_a_replay_of_a_range_or_a_source(house: Any, ticket: Any) -> None:
     tenant, other = await house.tenant(), await house.tenant()
     await tenant.client.put("/v1/sources/calls", json={})

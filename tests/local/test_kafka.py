@@ -9,6 +9,7 @@ import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from harness.proxy import Proxy
 from voc_local.kafka import Kafka
 
 
@@ -95,3 +96,17 @@ async def test_topics_appear_and_go_only_when_asked_to(folder: Path):
         }
     assert memory < 600e6
     assert listening <= {"127.0.0.1", "::ffff:127.0.0.1"}
+
+
+@pytest.mark.slow
+async def test_who_comes_through_a_proxy_stays_behind_it(folder: Path):
+    with Proxy() as proxy, Kafka(folder, proxy_port=proxy.port) as server:
+        proxy.aim = server.proxied_port
+        for bootstrap in (server.bootstrap, f"127.0.0.1:{proxy.port}"):
+            client = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+            await client.start()
+            try:
+                (broker,) = (await client.describe_cluster())["brokers"]
+            finally:
+                await client.close()
+            assert f"{broker['host']}:{broker['port']}" == bootstrap

@@ -79,11 +79,11 @@ async def tick(database: Database, through: int) -> None:
     await database.retried(lambda tx: told.ticked(tx, ticks))
 
 
-async def judge(database: Database) -> int:
+async def judge(database: Database, partitions: int = 1) -> int:
     """Judge everything that is due; returns how many judgements that took."""
     rounds = 0
     while True:
-        found = await database.retried(lambda tx: hot_issues.closed(tx, 1))
+        found = await database.retried(lambda tx: hot_issues.closed(tx, partitions))
         if found is None:
             return rounds
         alarms = hot_issues.judge(found)
@@ -208,6 +208,24 @@ async def test_nothing_is_judged_while_a_history_load_is_open(database: Database
     )
     await database.retried(lambda tx: told.ticked(tx, [closing]))
     await judge(database)
+    assert [i.cause for i in await issues(database, tenant)] == ["late"]
+
+
+async def test_a_load_that_closed_before_its_topic_grew_stays_closed(database: Database) -> None:
+    tenant, bulk = "grown", "voc.feedback.classified.bulk"
+    await count(database, history(tenant, random.Random(8)))
+    await tick(database, START + DAYS * DAY)
+    begun = Tick(through=0, tenant=tenant, load="L", opens=True)
+    end = Tick(through=START + DAYS * DAY, since=START, tenant=tenant, load="L", partitions=2)
+    marks = [TickAt(bulk, 0, begun), TickAt(bulk, 0, end), TickAt(bulk, 1, end)]
+    for partition in (1, 2):
+        live = TickAt("voc.feedback.classified", partition, Tick(through=2**60))
+        await database.retried(lambda tx, t=live: told.ticked(tx, [t]))
+    await database.retried(lambda tx: told.ticked(tx, marks[:2]))
+    await judge(database, 3)
+    assert await issues(database, tenant) == [], "one of two partitions is still to come"
+    await database.retried(lambda tx: told.ticked(tx, marks))
+    await judge(database, 3)
     assert [i.cause for i in await issues(database, tenant)] == ["late"]
 
 

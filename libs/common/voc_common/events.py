@@ -282,6 +282,7 @@ class Tick(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
     `load` names a history load of `tenant`. When it begins, one tick that `opens` it goes out; when it is
     complete, every partition gets a tick whose `since` and `through` are its first and last `known_at`.
+    `partitions` is how many there were then (0: not said): there may be more by the time that it is read.
     """
 
     through: int
@@ -289,6 +290,7 @@ class Tick(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     load: str = ""
     since: int = 0
     opens: bool = False
+    partitions: int = 0
 
 
 Event = (

@@ -21,7 +21,7 @@ PROPERTIES = {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT",
     # Relative to the folder the broker runs in.
     "log.dirs": "data",
     "auto.create.topics.enable": "false",
@@ -87,6 +87,8 @@ class Kafka:
     jars: the cache folder of the jars, shared by all brokers of the user by default.
     report: shown the progress of their first download.
     start_seconds: how long a start may take, the download left out, before it is an error.
+    proxy_port: of a proxy on 127.0.0.1, for clients that shall come through it and stay behind it: a
+    second listener, at `proxied_port`, tells them that this is the broker's address.
     """
 
     def __init__(
@@ -96,9 +98,11 @@ class Kafka:
         jars: Path | None = None,
         report: kafka_jars.Report = kafka_jars.to_stderr,
         start_seconds: float = 90.0,
+        proxy_port: int | None = None,
     ) -> None:
         self.folder = folder
         self.log = folder / "kafka.log"
+        self._proxy_port = proxy_port
         self._jars = jars or kafka_jars.default_cache()
         self._report = report
         self._start_seconds = start_seconds
@@ -120,6 +124,11 @@ class Kafka:
     def bootstrap(self) -> str:
         """`127.0.0.1:port`, for `bootstrap_servers`."""
         return f"127.0.0.1:{self._known()['port']}"
+
+    @property
+    def proxied_port(self) -> int:
+        """Where the proxy must forward to."""
+        return self._known()["proxied_port"]
 
     def start(self) -> None:
         """Start the broker, or attach to the one that another process runs on this folder.
@@ -187,7 +196,8 @@ class Kafka:
         while True:
             port = known["port"] if restarted else free_port(known.get("port"))
             controller = free_port(known.get("controller_port"))
-            self._write_properties(port, controller)
+            proxied = free_port(known.get("proxied_port"))
+            self._write_properties(port, controller, proxied)
             if not (self.folder / "data" / "meta.properties").exists():
                 self._format(java)
             server = lifeline.start(
@@ -207,6 +217,7 @@ class Kafka:
                         "pid": server.pid,
                         "port": port,
                         "controller_port": controller,
+                        "proxied_port": proxied,
                     }
                     self._claim.publish(self._details)
                     return
@@ -217,12 +228,16 @@ class Kafka:
             if "Address already in use" not in said or time.monotonic() > deadline:
                 raise ServerError(f"Kafka did not start; the end of {self.log}:\n{said}")
 
-    def _write_properties(self, port: int, controller: int) -> None:
+    def _write_properties(self, port: int, controller: int, proxied: int) -> None:
         listener = f"PLAINTEXT://127.0.0.1:{port}"
+        listeners, advertised = [listener, f"CONTROLLER://127.0.0.1:{controller}"], [listener]
+        if self._proxy_port is not None:
+            listeners.append(f"PROXIED://127.0.0.1:{proxied}")
+            advertised.append(f"PROXIED://127.0.0.1:{self._proxy_port}")
         settings = {
             **PROPERTIES,
-            "listeners": f"{listener},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": listener,
+            "listeners": ",".join(listeners),
+            "advertised.listeners": ",".join(advertised),
             "controller.quorum.voters": f"1@127.0.0.1:{controller}",
         }
         lines = [f"{name}={value}\n" for name, value in settings.items()]

@@ -34,6 +34,7 @@ class Producer:
                     max_batch_size=_BATCH_BYTES,
                     max_request_size=MAX_MESSAGE,
                     linger_ms=0,
+                    metadata_max_age_ms=10_000,
                     request_timeout_ms=10_000,
                 )
                 try:
@@ -107,9 +108,11 @@ class Producer:
             await future
 
     async def partitions(self, topic: str) -> int:
-        """Number of partitions of a topic; raises `BusError`."""
+        """Number of partitions of a topic, as of seconds ago: it may grow. Raises `BusError`."""
         try:
-            return await self._partitions(await self._connected(), self._namespace + topic)
+            producer = await self._connected()
+            self._counts.pop(self._namespace + topic, None)
+            return await self._partitions(producer, self._namespace + topic)
         except (errors.KafkaError, OSError) as error:
             await self.close()
             raise BusError(str(error)) from error

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
 import msgspec
+from asyncpg.exceptions import InternalClientError  # pyright: ignore[reportMissingTypeStubs]
 from sqlalchemy import Row, TextClause, make_url, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -174,7 +175,8 @@ class Database:
                 emitted = await tx.flush()
             if emitted:
                 self.emitted.set()
-        except (PoolTimeout, OSError, TimeoutError) as error:
+        except (PoolTimeout, OSError, TimeoutError, InternalClientError) as error:
+            # The last is what asyncpg makes of a connection that breaks between the messages of a statement.
             raise DatabaseAway(f"{type(error).__name__}: {error}") from error
         except SQLAlchemyError as error:
             if type(error) is StatementError:

@@ -3,10 +3,12 @@
 Any number of workers may do this at once; the partition that results is the one of all records. The
 order is: claim the values, lock the components that they lead to, look again, and only then write:
 
-1. new values are claimed, sorted: two transactions with the same new value meet there;
+1. new values are claimed, sorted: two transactions with the same new value meet there, and where
+   they lock the values that were held once and are not now;
 2. the components of all values, of the former values and of manual edges are locked, sorted;
 3. values and records are looked up again. If a component is not among the locked ones, somebody
-   merged or split between 1 and 2: everything is given back and tried with the wider set;
+   merged or split between 1 and 2, or the last holder of a value has gone: everything is given back
+   and tried with the wider set;
 4. the pure `cluster` decides on all members; what changed is written, the records last.
 
 A new record that tells exactly what an earlier one tells (its twin, most records have one) belongs where
@@ -27,6 +29,8 @@ from voc_identity.domain.records import Cut, Edge, Must, Record, Rules, follows
 from voc_identity.repository import EdgeRow, HashKey, KeyState, RecordKey, Row, Twin
 
 _ATTEMPTS = 12
+FREE = KeyState("", False)
+"""A value that nobody holds."""
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Record).decode
 
@@ -176,8 +180,11 @@ class _Attempt:
         after = {k: i.atom for k, i in self.intents.items() if i.atom}
         arriving = self._hashes(after)
         leaving = self._hashes({k: a for k, a in self.atoms_before.items() if k in self.intents})
-        await repository.claim_keys(self.tx, arriving)
+        made = await repository.claim_keys(self.tx, arriving)
         held = await repository.look_up(self.tx, arriving | leaving)
+        if free := {k for k in arriving - made if held[k] == FREE}:
+            await repository.hold_free(self.tx, free)
+            held |= await repository.look_up(self.tx, free)
         generic = {k for k, state in held.items() if state.generic}
         if generic:
             await repository.hold_generic(self.tx, generic & arriving, generic & leaving)
@@ -416,10 +423,15 @@ def newer(intent: Intent, row: Row) -> bool:
 def second_look(
     held: Mapping[HashKey, KeyState], now: Mapping[HashKey, KeyState], locked: set[RecordKey]
 ) -> set[RecordKey]:
-    """Components that the values lead to now and that are not locked, or whose value turned generic or back."""
+    """Components that the values lead to now and that are not locked.
+
+    Raises `_Wider` where a value turned generic or back, or lost its last holder.
+    """
     found = {(k[0], s.component) for k, s in now.items() if s.component and not s.generic} - locked
     for key, state in held.items():
-        if now[key].generic != state.generic:
+        # One that has become free is claimed by its own lock; generic or not, it is held by other locks.
+        freed = now[key] == FREE and state != FREE
+        if freed or now[key].generic != state.generic:
             raise _Wider(found)
     return found
 

@@ -21,6 +21,7 @@ from voc_identity.repository.tenants import (
 )
 from voc_identity.repository.values import (
     claim_keys,
+    hold_free,
     hold_generic,
     holders,
     look_up,
@@ -44,6 +45,7 @@ __all__ = [
     "edge_page",
     "edges",
     "generation",
+    "hold_free",
     "hold_generic",
     "holders",
     "lock_components",

@@ -19,15 +19,29 @@ from voc_identity.repository.shapes import (
 )
 
 
-async def claim_keys(tx: Transaction, keys: Iterable[HashKey]) -> None:
-    """Make the rows of values never seen before.
+async def claim_keys(tx: Transaction, keys: Iterable[HashKey]) -> set[HashKey]:
+    """Make the rows of values never seen before; returns those.
 
     Two transactions with the same new value meet here: the second waits for the first to end, and its
     look-up then sees the component. Sorted, so that they cannot wait for each other.
     """
-    await tx.run(
+    made: Any = await tx.rows(
         "insert into identity.key (tenant, hash) "
-        f"select * from {unnest(HASH)} on conflict do nothing",
+        f"select * from {unnest(HASH)} on conflict do nothing returning tenant, hash",
+        **hashes(keys),
+    )
+    return {(r[0], r[1]) for r in made}
+
+
+async def hold_free(tx: Transaction, keys: Iterable[HashKey]) -> None:
+    """Keep values that nobody holds any more from all others that bring them, until the end; sorted.
+
+    Their rows are there, so that `claim_keys` waits for nobody, and no component's lock orders them.
+    """
+    await tx.rows(
+        f"select 1 from identity.key as k join {WANTED_HASHES} "
+        "on k.tenant = wanted.tenant and k.hash = wanted.hash order by k.tenant, k.hash "
+        "for no key update of k",
         **hashes(keys),
     )
 

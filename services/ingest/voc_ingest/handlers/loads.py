@@ -79,7 +79,12 @@ async def close_loads(context: Context) -> bool:
         row = await loads.find(tx, *taken)
         assert row is not None
         # Closed only after the acknowledgement: a crash in between ticks twice, which is harmless.
-        tick = Tick(through=row.through, tenant=row.tenant, load=row.load, since=row.since)
-        await publish_ticks(context, tick, "bulk")
+        await publish_end(context, row)
         await loads.close(tx, *taken)
     return True
+
+
+async def publish_end(context: Context, row: LoadRow) -> None:
+    """Tell that all of a load has been published."""
+    tick = Tick(through=row.through, tenant=row.tenant, load=row.load, since=row.since)
+    await publish_ticks(context, tick, "bulk")

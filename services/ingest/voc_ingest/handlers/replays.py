@@ -1,4 +1,4 @@
-"""Tell the archive again: the same bytes under the same versions, on the bulk lane."""
+"""Tell the archive again: the same bytes under the same versions, and the ends of loads, on the bulk lane."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,10 @@ import msgspec
 from voc_common.postgres import Database
 from voc_common.worker import Context
 
-from voc_ingest.handlers.loads import NoSource, ordered_id
+from voc_ingest.handlers.loads import NoSource, ordered_id, publish_end
 from voc_ingest.handlers.relay import message
 from voc_ingest.handlers.tenants import configured
-from voc_ingest.repository import replays, tenants
+from voc_ingest.repository import loads, replays, tenants
 from voc_ingest.repository.replays import ReplayRow
 
 _AT_ONCE = 1000
@@ -69,6 +69,9 @@ async def publish_replays(context: Context) -> bool:
                 at_record=page[-1].record_id,
             )
         else:
+            # Behind all records: who has lost them may have lost the ends of their loads, too.
+            for load in await loads.closed(tx, row.tenant):
+                await publish_end(context, load)
             after = msgspec.structs.replace(row, state="done")
         await replays.advance(tx, after)
     return True

@@ -2,6 +2,7 @@
 
 import time
 
+import msgspec
 from voc_common.events import ActivityReceived, FeedbackReceived, Lane, Tick
 from voc_common.wire import Outgoing, encode_tick, topic
 from voc_common.worker import Context
@@ -26,5 +27,6 @@ async def publish_ticks(context: Context, what: Tick, lane: Lane) -> None:
     out: list[Outgoing] = []
     for name in (topic(FeedbackReceived, lane), topic(ActivityReceived, lane)):
         count = await context.producer.partitions(name)
-        out += [encode_tick(what, name, at) for at in range(count)]
+        one = msgspec.structs.replace(what, partitions=count)
+        out += [encode_tick(one, name, at) for at in range(count)]
     await context.producer.publish(out)

@@ -117,6 +117,16 @@ async def close(tx: Transaction, tenant: str, load: str) -> None:
     )
 
 
+async def closed(tx: Transaction, tenant: str) -> Sequence[LoadRow]:
+    """A tenant's history loads that are closed."""
+    rows = await tx.rows(
+        "select load from ingest.load where tenant = :tenant and history and state = 'closed' order by load",
+        tenant=tenant,
+    )
+    found = [await find(tx, tenant, r.load) for r in rows]
+    return [row for row in found if row is not None]
+
+
 async def page(tx: Transaction, tenant: str, after: str, limit: int) -> Sequence[str]:
     """Ids of a tenant's loads, newest first, behind the cursor."""
     rows = await tx.rows(

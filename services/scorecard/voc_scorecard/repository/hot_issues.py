@@ -52,13 +52,17 @@ async def through(tx: Transaction, topic: str, partitions: int) -> int | None:
 
 
 async def due(tx: Transaction, bucket: int, topic: str, partitions: int) -> Watch | None:
-    """A tenant with buckets to judge before `bucket`; none whose history load has not closed on all of `topic`."""
+    """A tenant with buckets to judge before `bucket`; none whose history load has not closed on all of `topic`.
+
+    All are the partitions that there were when the load closed, `partitions` where its ticks do not say.
+    """
     row = await tx.row(
         "select w.tenant, w.judged, w.dirty_from, w.marks, coalesce(s.zone, 'UTC') as zone "
         "from scorecard.watch as w left join scorecard.tenant_settings as s on s.tenant = w.tenant "
         "where (w.judged is null or w.judged < :bucket - 1 or w.dirty_from is not null) "
         "and not exists (select from scorecard.load_mark as l where l.tenant = w.tenant group by l.load "
-        "having count(*) filter (where l.topic = :topic and l.partition >= 0) < :partitions) "
+        "having count(*) filter (where l.topic = :topic and l.partition >= 0) < "
+        "coalesce(nullif(max(l.partitions) filter (where l.topic = :topic), 0), :partitions)) "
         "order by random() limit 1",
         bucket=bucket,
         topic=topic,

@@ -118,10 +118,11 @@ async def keep_ticks(tx: Transaction, ticks: Sequence[tuple[str, int, Tick]]) ->
             **_PLACE,
             "since": "bigint",
             "through": "bigint",
+            "partitions": "int",
         }
         await tx.run(
-            "insert into scorecard.load_mark (tenant, load, topic, partition, since, through) "
-            f"select tenant, load, topic, partition, since, through from {unnest(columns)} "
+            "insert into scorecard.load_mark (tenant, load, topic, partition, since, through, partitions) "
+            f"select tenant, load, topic, partition, since, through, partitions from {unnest(columns)} "
             "on conflict do nothing",
             tenant=texts([tenant for tenant, *_ in ordered]),
             load=texts([load for _, load, *_ in ordered]),
@@ -129,6 +130,7 @@ async def keep_ticks(tx: Transaction, ticks: Sequence[tuple[str, int, Tick]]) ->
             partition=numbers([at for *_, at in ordered]),
             since=numbers([loads[key].since for key in ordered]),
             through=numbers([loads[key].through for key in ordered]),
+            partitions=numbers([loads[key].partitions for key in ordered]),
         )
 
 
