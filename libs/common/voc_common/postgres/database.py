@@ -37,6 +37,13 @@ _TIMEOUTS = {
     },
     "owner": {"lock_timeout": "60s"},
 }
+_PLANS: dict[Role, dict[str, str]] = {
+    # A statement is planned once for a connection's life, also while its tables are still empty: then a scan of
+    # the whole table is cheapest, and stays so for a table of millions. Workers look rows up by their keys.
+    "worker": {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"},
+    "api": {"enable_seqscan": "off"},
+    "owner": {},
+}
 _PATIENCE: dict[Role, float | None] = {"api": 16.0, "worker": None, "owner": None}
 """Seconds for a transaction, whatever becomes of the server: its own timeouts do not help when it hangs or
 the network swallows its answers. A worker that makes no progress ends itself."""
@@ -95,6 +102,11 @@ class Transaction:
         async with self._connection.begin_nested():
             yield
 
+    async def joining(self) -> None:
+        """Let the rest of the transaction join whole tables, which a worker's look-ups by key never do."""
+        await self.run("set local enable_hashjoin = on")
+        await self.run("set local enable_mergejoin = on")
+
     def emit(self, events: Iterable[Event]) -> None:
         """Publish these at least once after the commit, in no promised order."""
         self._outbox += [encode(e) for e in events]
@@ -139,6 +151,7 @@ class Database:
             "role": role_name(namespace, service, role),
             "application_name": f"voc {service} {role}",
             "jit": "off",
+            **_PLANS[role],
             **_TIMEOUTS[role],
         }
         self.engine: AsyncEngine = create_async_engine(

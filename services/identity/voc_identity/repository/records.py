@@ -59,10 +59,12 @@ async def twins(tx: Transaction, profiles: Mapping[RecordKey, bytes]) -> dict[Re
     """
     ordered = sorted(profiles)
     found: Any = await tx.rows(
-        "select x.tenant, x.id, r.record_id, r.component, r.person, r.account "
-        f"from {unnest(ID | {'hash': 'bytea'})} "
-        "join identity.profile as p on p.tenant = x.tenant and p.hash = x.hash "
-        "join identity.record as r on r.tenant = p.tenant and r.record_id = p.record_id "
+        # Laterals keep the order of the look-ups, and each to its key, whatever the statistics say.
+        f"select x.tenant, x.id, r.record_id, r.component, r.person, r.account from {unnest(ID | {'hash': 'bytea'})} "
+        "cross join lateral (select p.record_id from identity.profile as p "
+        "where p.tenant = x.tenant and p.hash = x.hash offset 0) as p "
+        "cross join lateral (select r.* from identity.record as r "
+        "where r.tenant = x.tenant and r.record_id = p.record_id offset 0) as r "
         "where r.record_id < x.id and r.profile = x.hash and r.person <> '' and not r.manual "
         "and not exists (select from identity.edge_record as e where e.tenant = x.tenant and e.record_id = x.id)",
         tenant=texts([t for t, _ in ordered]),

@@ -178,6 +178,7 @@ async def reach(
     until: int,
 ) -> Reach:
     """Whom an outbreak touched: distinct people (those without a person singly), accounts and revenue."""
+    await tx.joining()
     row = await tx.row(
         "with hit as (select record_id, occurred_at, case when person = '' then record_id else person end as who, "
         "account from scorecard.record where tenant = :tenant and rev_version <> '' and not suspect "

@@ -6,6 +6,7 @@ from voc_common.postgres.migrations import create
 revision = "0002"
 down_revision = "0001"
 
+# The component first: a look-up by tenant and record, planned while the table was empty, must not take this index.
 _TABLES = """
 alter table {schema}.record
   add column profile bytea not null default '',
@@ -24,7 +25,9 @@ update {schema}.record as r set manual = true from (
 ) as c where r.tenant = c.tenant and r.component = c.component;
 delete from {schema}.holder as h using {schema}.key as k
   where k.tenant = h.tenant and k.hash = h.hash and not k.generic;
-drop index {schema}.record_person
+drop index {schema}.record_person;
+drop index {schema}.record_component;
+create index record_component on {schema}.record (component, tenant)
 """
 
 
