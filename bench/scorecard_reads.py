@@ -49,7 +49,7 @@ from voc_local.home import default_home
 from voc_local.postgres import Postgres
 from voc_scorecard.api.scorecard import TOPICS
 from voc_scorecard.domain.ranges import DAY_US, local_day
-from voc_scorecard.handlers import counting, told
+from voc_scorecard.handlers import counting, gathering, told
 from voc_scorecard.handlers.reading import Asked, scorecard
 from voc_taxonomy.models import starter_taxonomy
 
@@ -167,6 +167,9 @@ async def run(url: str, where: str, sizes: Sequence[int], reads: int) -> dict[st
             )
             counted += BATCH
         filled = (counted - before) / (time.perf_counter() - began)
+        # What the worker's job does every half minute.
+        while await gathering.gather(worker):
+            pass
         await vacuum(url)
         report[name] = {
             "events": counted,

@@ -39,4 +39,6 @@ def subscriptions(models: Models) -> Subscriptions:
 def worker() -> Worker:
     """The worker of taxonomy."""
     settings = load(TaxonomySettings)
-    return Worker("taxonomy", settings, subscriptions(Models(settings.models_cached)))
+    models = Models(settings.models_cached)
+    assert models.starter  # now, and not amid the first batch
+    return Worker("taxonomy", settings, subscriptions(models))

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
+from functools import cached_property
 
 import msgspec
 from msgspec import Struct
@@ -51,8 +52,12 @@ class Models:
         self._cached = cached
         self._scorers: OrderedDict[str, Scorer] = OrderedDict()
         self._taxonomies: OrderedDict[tuple[str, int], Taxonomy] = OrderedDict()
+
+    @cached_property
+    def starter(self) -> Ready:
+        """The starter's model, read when it is first asked for (0.1 s, 50 MB): few apis ever decide."""
         model, _ = files.starter_model()
-        self._starter = Ready(0, Scorer(model, files.vectors()), starter())
+        return Ready(0, Scorer(model, files.vectors()), starter())
 
     async def active(self, tx: Transaction, tenants: Collection[str]) -> dict[str, Ready]:
         """The model that decides for each tenant: the one set active, else the starter's."""
@@ -61,7 +66,7 @@ class Models:
         for tenant in tenants:
             chosen = found.get(tenant)
             if chosen is None:
-                ready[tenant] = self._starter
+                ready[tenant] = self.starter
                 continue
             scorer = await self._scorer(tx, tenant, chosen)
             version = scorer.model.card.taxonomy
