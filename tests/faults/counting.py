@@ -56,8 +56,20 @@ async def count(telling: Telling) -> Ledger:
     everything = telling.accepted["feedback"] | telling.accepted["activity"]
     known = await _ids(telling, "identity", "rev_version <> '' or erased")
     ledger.ids("known to identity", everything, known)
+    await _persons(telling, ledger)
     await _rollups(telling, ledger)
     return ledger
+
+
+async def _persons(telling: Telling, ledger: Ledger) -> None:
+    """Whose each record is: identity's word, and what the scorecard counts it for."""
+    rows = await telling.system.rows(
+        "select i.record_id, i.person, s.person as counted, i.counter, s.att_version "
+        "from identity.record i join scorecard.record s using (tenant, record_id) "
+        "where tenant = $1 and not i.erased and i.person <> s.person",
+        telling.tenant,
+    )
+    ledger.ids("counted for another person", (), {str(dict(r)) for r in rows})
 
 
 async def _ids(telling: Telling, service: str, where: str) -> set[str]:

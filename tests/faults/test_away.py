@@ -39,7 +39,7 @@ async def loaded(stand: Stand, seed: int) -> AsyncGenerator[tuple[Load, Counter[
     await asyncio.to_thread(stand.system.fleet.wait_ready, 120)
     await stand.system.settled(300)
     ledger = await counting.count(load.telling)
-    assert not ledger.wrong
+    assert not ledger.wrong, "\n".join(ledger.wrong)
     assert ledger.counts["feedback"]["counted"]
 
 

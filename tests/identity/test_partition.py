@@ -579,3 +579,43 @@ async def meeting(
     wanted = await expected(database, settings, tenant, told)
     assert len({person for person, _ in wanted.values()}) == 1
     return await stored(database, tenant) == wanted
+
+
+async def test_a_move_is_told_though_the_record_came_in_an_older_revision(
+    database: Database, settings: IdentitySettings
+) -> None:
+    """A stale copy comes in the batch whose other record gives its record another person."""
+    tenant = "stale"
+    ann, crm = Identifier("email", "ann@acme1.com"), Identifier("external", "C-7", "crm")
+
+    def one(number: int, revision: int, *told: Identifier) -> FeedbackReceived:
+        base = event(tenant, number, revision, random.Random(number), 10)
+        return msgspec.structs.replace(base, identifiers=told)
+
+    numbers = sorted(range(1, 20), key=lambda number: one(number, 1).record_id)
+    first, edited, bridge = numbers[:3]
+
+    async def store(*arrived: FeedbackReceived) -> list[Event]:
+        async def use(tx: Transaction) -> list[Event]:
+            return await records.feedback_received(tx, fold(arrived), settings)
+
+        return await database.retried(use)
+
+    await store(one(first, 1, ann))
+    await store(one(edited, 1, crm))
+    await store(one(edited, 2, crm))
+    said = await store(one(edited, 1, crm), one(bridge, 1, ann, crm))
+    moves = await outbox(database)
+    told = {m.record_id: m.person for e in moves for m in e.records if e.tenant == tenant}
+    told |= {e.record_id: e.attribution.person for e in said if isinstance(e, FeedbackIdentified)}
+    there = await stored(database, tenant)
+    assert {person for person, _ in there.values()} == {one(first, 1).record_id}
+    assert told[one(edited, 1).record_id] == one(first, 1).record_id
+
+
+async def outbox(database: Database) -> list[RecordsMoved]:
+    """What transactions have left to be said of people."""
+    async with database.transaction() as tx:
+        rows = await tx.rows("select headers, value from identity.outbox order by id")
+    found = [wire.decode(msgspec.msgpack.decode(r.headers), r.value) for r in rows]
+    return [e for e in found if isinstance(e, RecordsMoved)]

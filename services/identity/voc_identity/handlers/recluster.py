@@ -51,7 +51,7 @@ class Intent(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Outcome(Struct, frozen=True):
-    """What came of it: `rows` of all records that were meant, `moved` others whose attribution changed."""
+    """What came of it: `rows` of all records that were meant, `moved` known ones whose attribution changed."""
 
     rows: dict[RecordKey, Row]
     moved: list[Row]
@@ -308,7 +308,8 @@ class _Attempt:
                 first.setdefault((tenant, intent.profile), record_id)
         await repository.save_profiles(self.tx, first)
         rows = {k: changed.get(k) or self.seen[k] for k in self.all_intents}
-        moved = [r for k, r in changed.items() if k not in self.all_intents and self._moved(k, r)]
+        # Also of records that were meant: of one that came in an older revision nothing else is told.
+        moved = [r for k, r in changed.items() if self._moved(k, r)]
         return Outcome(rows, moved)
 
     def _clustered(
@@ -386,8 +387,8 @@ class _Attempt:
         )
 
     def _moved(self, key: RecordKey, row: Row) -> bool:
-        before = self.members.get(key)
-        return before is not None and before.counter != row.counter
+        before = self.members.get(key) or self.seen.get(key)
+        return before is not None and before.counter != row.counter and not row.erased
 
     async def _save_holders(self, generic: Mapping[HashKey, bool]) -> None:
         """Note who holds a generic value: no component leads to them.

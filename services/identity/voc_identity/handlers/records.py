@@ -168,10 +168,8 @@ async def reread(tx: Transaction, settings: IdentitySettings, limit: int = 500) 
             reread=True,
         )
     outcome = await recluster(tx, intents, rules_of(settings), clock())
-    before = {row.key: row.counter for row in rows}
-    changed = [r for k, r in outcome.rows.items() if r.counter != before[k] and not r.erased]
     generation = await repository.generation(tx)
-    tx.emit(moved([*outcome.moved, *changed], generation, "rules"))
+    tx.emit(moved(outcome.moved, generation, "rules"))
     await repository.reread_until(
         tx, tenant, found.rules, max((r.record_id for r in rows), default="")
     )
