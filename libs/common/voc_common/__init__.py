@@ -11,8 +11,5 @@ def gc_settings() -> None:
 
 
 def collect_garbage(batch: int) -> None:
-    """Look for cycles after a batch, the n-th: nearly nothing of it is alive then, amid it all of it would be.
-
-    Looking amid a batch took 4 % of a worker's time.
-    """
+    """Look for cycles after a batch, the n-th: nearly nothing of it is alive then, amid it all of it would be."""
     gc.collect(2 if batch % 4096 == 0 else 1 if batch % 64 == 0 else 0)

@@ -200,8 +200,7 @@ def _sums(
 ) -> Floats:
     """Sums of runs of `rows[ids]`, each from its begin on in order, whatever runs stand beside it.
 
-    The n-th members of all runs are added at once: three times as fast as `np.add.reduceat`, which adds
-    one row to one other.
+    The n-th members of all runs are added at once; `np.add.reduceat` adds one row to one other.
     """
     order = np.argsort(-lengths, kind="stable")
     begins, lengths = begins[order], lengths[order]
