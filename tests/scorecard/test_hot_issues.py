@@ -178,6 +178,26 @@ async def test_a_merge_moves_the_issue_and_its_undoing_moves_it_back(
     assert (now.issue, now.version) == (before.issue, before.version + 2)
 
 
+async def test_an_issue_that_is_detected_at_another_hour_now_keeps_its_name(
+    database: Database, outbreak: tuple[str, list[FeedbackClassified]]
+) -> None:
+    tenant, events = outbreak
+    [before] = await issues(database, tenant)
+    hot = sorted(
+        (e for e in events if e.attribution.person.startswith("hot")),
+        key=lambda e: e.revision.occurred_at,
+    )
+    first = tuple(e.record_id for e in hot[: len(hot) // 4])
+    erased = RecordsErased(tenant=tenant, records=first, decided_at=1, reason="test")
+    await database.retried(lambda tx: counting.records_erased(tx, [erased]))
+    await judge(database)
+    [now] = await issues(database, tenant)
+    assert now.detected_at > before.detected_at
+    assert (now.issue, now.state == "withdrawn") == (before.issue, False)
+    assert now.people < before.people
+    assert {i.issue for i in await said(database, tenant)} == {before.issue}
+
+
 async def test_an_issue_that_the_data_no_longer_bear_out_is_withdrawn(
     database: Database, outbreak: tuple[str, list[FeedbackClassified]]
 ) -> None:

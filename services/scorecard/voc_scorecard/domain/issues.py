@@ -1,6 +1,6 @@
 """Episodes of alarms -> hot issues: what a manager is told, in one object, and what the backlog reads."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from hashlib import blake2b
 from typing import Any
@@ -48,11 +48,40 @@ class Issue(Struct, frozen=True, kw_only=True):
 
 
 def issue_id(tenant: str, episode: Episode) -> str:
-    """The same for the same outbreak, however often the data are judged."""
+    """The same for the same outbreak, however often the same data are judged."""
     first = episode.changes[0]
     scope = first.scope.cause or f"stage {first.scope.stage}"
     name = f"{tenant}\x1f{first.at}\x1f{scope}"
     return blake2b(name.encode(), digest_size=12).hexdigest()
+
+
+def named(outbreaks: Mapping[str, Episode], known: Collection[Issue]) -> dict[str, Episode]:
+    """The outbreaks, each by the name of the issue that it is; `outbreaks` come by their `issue_id`.
+
+    A correction can move the first alarm of an outbreak, and with it the id. It is still the issue that people
+    have read, judged and filed: among the `known` ones that would be withdrawn otherwise, that of the same
+    cause (or stage) whose time overlaps, the earliest first.
+    """
+    stored = {k.issue for k in known}
+    left = sorted(
+        (k for k in known if k.issue not in outbreaks and k.state != WITHDRAWN),
+        key=lambda k: (k.detected_at, k.issue),
+    )
+    names: dict[str, Episode] = {}
+    for name, outbreak in outbreaks.items():
+        mine = None if name in stored else next((k for k in left if _is_same(k, outbreak)), None)
+        if mine is not None:
+            left.remove(mine)
+        names[mine.issue if mine else name] = outbreak
+    return names
+
+
+def _is_same(known: Issue, outbreak: Episode) -> bool:
+    subject = (known.cause, "" if known.cause else known.stage)
+    theirs = (outbreak.cause, "" if outbreak.cause else outbreak.scope.stage)
+    return (
+        subject == theirs and known.onset <= outbreak.seen_at and outbreak.onset[0] <= known.seen_at
+    )
 
 
 def cells_of(scope: Scope) -> str:
@@ -63,8 +92,8 @@ def cells_of(scope: Scope) -> str:
     return "|".join(parts) or "all"
 
 
-def issue(tenant: str, episode: Episode, reach: Reach, names: Mapping[str, str]) -> Issue:
-    """The issue of an episode. `names` are the causes' names."""
+def issue(name: str, episode: Episode, reach: Reach, names: Mapping[str, str]) -> Issue:
+    """The issue of an episode, by its own name. `names` are the causes' names."""
     scope, lead = episode.scope, episode.lead
     onset, low, high = episode.onset
     hours = lead.window * BUCKET / (60 * MINUTE)
@@ -94,7 +123,7 @@ def issue(tenant: str, episode: Episode, reach: Reach, names: Mapping[str, str])
         "records": list(reach.records),
     }
     return Issue(
-        issue=issue_id(tenant, episode),
+        issue=name,
         state=episode.state,
         cause=scope.cause,
         stage=scope.stage,

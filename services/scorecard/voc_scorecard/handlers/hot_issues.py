@@ -17,7 +17,7 @@ from voc_scorecard.domain.cells import BUCKET, DAY_BUCKETS, Cells, Place, Scope,
 from voc_scorecard.domain.detector import Alarm, Policy, evaluate
 from voc_scorecard.domain.dimensions import scope
 from voc_scorecard.domain.episodes import Episode, episodes
-from voc_scorecard.domain.issues import WITHDRAWN, Issue, cells_of, issue, issue_id
+from voc_scorecard.domain.issues import WITHDRAWN, Issue, cells_of, issue, issue_id, named
 from voc_scorecard.repository import hot_issues
 from voc_scorecard.repository.hot_issues import Watch
 
@@ -140,24 +140,22 @@ async def _save(
     since, until = judged.cells.start, judged.until * BUCKET
     there = await hot_issues.issues(tx, tenant)
     now = time.time_ns() // 1000
-    current: set[str] = set()
-    for outbreak in outbreaks:
+    names = named(
+        {issue_id(tenant, o): o for o in outbreaks},
+        [_issue(r) for r in there.values() if since <= r.detected_at <= until],
+    )
+    for name, outbreak in names.items():
         at = outbreak.scope
         onset = outbreak.onset[0]
         reached = await hot_issues.reach(
             tx, tenant, at.cause, at.stage, at.segment, at.product, onset, outbreak.seen_at
         )
-        found = issue(tenant, outbreak, reached, known.names)
-        current.add(issue_id(tenant, outbreak))
-        before = there.get(found.issue)
+        found = issue(name, outbreak, reached, known.names)
+        before = there.get(name)
         if before is None or not _same(found, before):
             await _tell(tx, tenant, found, before.version + 1 if before else 1, now)
     for name, before in there.items():
-        if (
-            name not in current
-            and since <= before.detected_at <= until
-            and before.state != WITHDRAWN
-        ):
+        if name not in names and since <= before.detected_at <= until and before.state != WITHDRAWN:
             gone = msgspec.structs.replace(_issue(before), state=WITHDRAWN)
             await _tell(tx, tenant, gone, before.version + 1, now)
 
@@ -175,6 +173,7 @@ def _same(found: Issue, row: Any) -> bool:
         "product",
         "segment",
         "onset",
+        "detected_at",
         "seen_at",
         "people",
         "evidence",

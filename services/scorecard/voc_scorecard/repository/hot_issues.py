@@ -222,7 +222,7 @@ async def save(tx: Transaction, tenant: str, found: Issue, version: int, now: in
         ":segment, :onset, :detected_at, :seen_at, :now, :people, :expected, :p_real, cast(:evidence as jsonb)) "
         "on conflict (tenant, issue) do update set version = excluded.version, state = excluded.state, "
         "stage = excluded.stage, product = excluded.product, segment = excluded.segment, onset = excluded.onset, "
-        "seen_at = excluded.seen_at, changed_at = excluded.changed_at, people = excluded.people, "
+        "detected_at = excluded.detected_at, seen_at = excluded.seen_at, changed_at = excluded.changed_at, people = excluded.people, "
         "expected = excluded.expected, p_real = excluded.p_real, evidence = excluded.evidence",
         tenant=tenant,
         version=version,
