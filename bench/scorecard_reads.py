@@ -29,7 +29,6 @@ import msgspec
 from installed import TENANT
 from posting import percentiles
 from reader import vacuum
-from sqlalchemy import Row
 from voc_cli import api, deployment
 from voc_cli.fleet import Fleet
 from voc_cli.installation import keys_file
@@ -126,12 +125,12 @@ class Explained:
         self.by_table: dict[str, float] = defaultdict(float)
         self.rows_read: dict[str, int] = defaultdict(int)
 
-    async def rows(self, sql: str, **values: object) -> Sequence[Row[Any]]:
+    async def rows(self, sql: str, **values: object) -> Sequence[Any]:
         """Run a statement, explained before."""
         await self._explain(sql, values)
         return await self._tx.rows(sql, **values)
 
-    async def row(self, sql: str, **values: object) -> Row[Any] | None:
+    async def row(self, sql: str, **values: object) -> Any:
         """Run a statement of one row, explained before."""
         await self._explain(sql, values)
         return await self._tx.row(sql, **values)

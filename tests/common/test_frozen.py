@@ -34,8 +34,7 @@ async def test_the_locks_of_a_frozen_client_are_freed(
             await tx.rows("select pg_advisory_xact_lock(42)")
             if between:
                 # Parse and Flush, and then nothing.
-                raw = await tx._connection.get_raw_connection()  # pyright: ignore[reportPrivateUsage]
-                raw.driver_connection._transport.write(
+                tx._connection._transport.write(  # pyright: ignore[reportPrivateUsage]
                     message(b"P", b"late\0select 1\0\0\0") + message(b"H")
                 )
             async with asyncio.timeout(20), database.transaction() as other:

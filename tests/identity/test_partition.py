@@ -300,8 +300,7 @@ async def test_commands_between_deliveries(
     told.erased = {r.record_id for r in gone}
     there = {e.record_id for e in told.events} - told.erased
     told.edges = [
-        recluster.edge_of(repository.EdgeRow(tenant=tenant, **dict(e._mapping)), there)
-        for e in edges
+        recluster.edge_of(repository.EdgeRow(tenant=tenant, **dict(e)), there) for e in edges
     ]
     assert told.edges
     assert len(told.erased) >= 0.05 * len(all_records)
@@ -459,13 +458,19 @@ async def test_components_that_meet_between_look_and_lock(
         blind = {"second_look": lambda held, now, locked: set(), "stands": lambda now, before: True}
         monkeypatch.setattr(recluster, guard, blind[guard])
         if guard == "stands":
-            twins = repository.twins
+            first_look = repository.rows_or_twins
             seen: dict[RecordKey, Any] = {}
 
-            async def as_first_seen(tx: Transaction, profiles: dict[RecordKey, bytes]) -> Any:
-                found = await twins(tx, profiles)
-                return {k: seen.setdefault(k, t) for k, t in found.items()}
+            async def looked(tx: Transaction, profiles: dict[RecordKey, bytes]) -> Any:
+                there, found = await first_look(tx, profiles)
+                seen.update({k: t for k, t in found.items() if k not in seen})
+                return there, {k: seen[k] for k in found}
 
+            async def as_first_seen(tx: Transaction, profiles: dict[RecordKey, bytes]) -> Any:
+                del tx
+                return {k: seen[k] for k in profiles}
+
+            monkeypatch.setattr(repository, "rows_or_twins", looked)
             monkeypatch.setattr(repository, "twins", as_first_seen)
     # One of the two components keeps its name when they meet: the late record belongs to each in turn.
     right = [

@@ -16,11 +16,10 @@ def array(name: str, kind: str) -> str:
     return f"cast(cast(:{name} as text) as {'text' if kind == 'jsonb' else kind}[])"
 
 
-def unnest(columns: dict[str, str], rows: str = "x") -> str:
-    """SQL for parameters as `rows`, by name of column and type."""
-    return (
-        f"unnest({', '.join(array(*c) for c in columns.items())}) as {rows}({', '.join(columns)})"
-    )
+def unnest(columns: dict[str, str], rows: str = "x", named: str = "") -> str:
+    """SQL for parameters as `rows`, by name of column and type; `named` comes before each parameter's name."""
+    arrays = ", ".join(array(f"{named}{name}", kind) for name, kind in columns.items())
+    return f"unnest({arrays}) as {rows}({', '.join(columns)})"
 
 
 def texts(values: Sequence[str | None]) -> str:

@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 import random
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 import msgspec
 from asyncpg.exceptions import InternalClientError  # pyright: ignore[reportMissingTypeStubs]
-from sqlalchemy import Row, TextClause, make_url, text
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError, StatementError
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -68,44 +70,76 @@ class DataError(ValueError):
 
 
 @lru_cache(maxsize=1024)
-def _statement(sql: str) -> TextClause:
-    return text(sql)
+def _positional(sql: str) -> tuple[str, tuple[str, ...]]:
+    """A statement with `:name` parameters as the driver wants it, `$1` and on, and the names in that order."""
+    names = tuple(dict.fromkeys(_NAMED.findall(sql)))
+    places = {name: f"${at}" for at, name in enumerate(names, 1)}
+    return _NAMED.sub(lambda found: places[found[1]], sql), names
+
+
+_NAMED = re.compile(r"(?<![:\w]):([a-z_]\w*)")
+
+
+class Row(asyncpg.Record):
+    """A row: its columns by place and as attributes."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the column of this name."""
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
 
 
 class Transaction:
     """One transaction: statements, and the events that must be published if it commits.
 
-    `shard` (0-7) spreads hot counters over rows, so that workers do not wait for each other.
+    Statements go straight to the driver, which saves a tenth of a millisecond each. `shard` (0-7) spreads hot
+    counters over rows, so that workers do not wait for each other.
     """
 
-    def __init__(self, connection: AsyncConnection, schema: str, shard: int = 0) -> None:
+    def __init__(self, connection: Any, schema: str, shard: int = 0) -> None:
         self._connection = connection
         self._schema = schema
         self._outbox: list[Outgoing] = []
         self.shard = shard
 
-    async def rows(self, sql: str, **values: object) -> Sequence[Row[Any]]:
-        """Run a statement and return its rows."""
-        return (await self._connection.execute(_statement(sql), values)).fetchall()
+    async def rows(self, sql: str, **values: object) -> Sequence[Any]:
+        """Run a statement and return its rows, each a `Row`."""
+        query, names = _positional(sql)
+        return await self._connection.fetch(query, *[values[n] for n in names], record_class=Row)
 
-    async def row(self, sql: str, **values: object) -> Row[Any] | None:
-        """Run a statement and return its only row, or None."""
-        return (await self._connection.execute(_statement(sql), values)).one_or_none()
+    async def row(self, sql: str, **values: object) -> Any:
+        """Run a statement and return its only `Row`, or None."""
+        found = await self.rows(sql, **values)
+        if len(found) > 1:
+            raise ValueError(f"{len(found)} rows where one was expected")
+        return found[0] if found else None
 
     async def run(self, sql: str, **values: object) -> int:
         """Run a statement and return the number of rows it touched."""
-        return (await self._connection.execute(_statement(sql), values)).rowcount
+        query, names = _positional(sql)
+        status: str = await self._connection.execute(query, *[values[n] for n in names])
+        return int(count) if (count := status.rpartition(" ")[2]).isdigit() else 0
 
     @contextlib.asynccontextmanager
     async def savepoint(self) -> AsyncGenerator[None]:
-        """A part that rolls back by itself, and gives its row locks back, when the block raises."""
-        async with self._connection.begin_nested():
+        """A part that rolls back by itself, and gives its row locks back, when the block raises.
+
+        Not released when it went well: the commit does that without another round trip.
+        """
+        await self.run("savepoint part")
+        try:
             yield
+        except Exception:
+            await self.run("rollback to savepoint part; release savepoint part")
+            raise
 
     async def joining(self) -> None:
         """Let the rest of the transaction join whole tables, which a worker's look-ups by key never do."""
-        await self.run("set local enable_hashjoin = on")
-        await self.run("set local enable_mergejoin = on")
+        await self.run("set local enable_hashjoin = on; set local enable_mergejoin = on")
 
     def emit(self, events: Iterable[Event]) -> None:
         """Publish these at least once after the commit, in no promised order."""
@@ -131,12 +165,22 @@ class Transaction:
         return len(out)
 
 
-def _translate(error: SQLAlchemyError) -> Exception:
-    state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
-    if state.startswith(_DATA_CLASSES):
+def _translate(error: Exception) -> Exception:
+    state = _sqlstate(error)
+    if state.startswith(_DATA_CLASSES) or isinstance(error, asyncpg.DataError):
         return DataError(str(getattr(error, "orig", error))[:500])
     kind = StatementRefused if state.startswith(_REFUSED_CLASS) else DatabaseAway
     return kind(f"{type(error).__name__}: {getattr(error, 'orig', error)}"[:500])
+
+
+_AWAY = (PoolTimeout, OSError, TimeoutError)
+_FROM_DRIVER = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    # What asyncpg makes of a connection that breaks between the messages of a statement.
+    InternalClientError,
+    SQLAlchemyError,
+)
 
 
 class Database:
@@ -160,9 +204,10 @@ class Database:
             max_overflow=0,
             pool_timeout=10,
             pool_recycle=1800,
+            # Transactions are begun and ended below: the engine's part is to keep and renew connections.
+            isolation_level="AUTOCOMMIT",
             connect_args={"server_settings": settings, "timeout": 10},
         )
-        self._snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ")
         self.emitted = asyncio.Event()
         """Set when a transaction of this process has left outbox rows."""
 
@@ -175,25 +220,22 @@ class Database:
         `snapshot`: REPEATABLE READ instead, for reads whose statements must see one state. Raises
         `DatabaseAway` and `DataError`; whatever the block raises rolls back.
         """
-        engine = self._snapshots if snapshot else self.engine
         try:
-            async with asyncio.timeout(self._patience), engine.begin() as connection:
-                if tenant is not None:
-                    await connection.execute(
-                        _statement("select set_config('voc.tenant', :tenant, true)"),
-                        {"tenant": tenant},
-                    )
-                tx = Transaction(connection, self.schema, shard)
-                yield tx
-                emitted = await tx.flush()
+            async with asyncio.timeout(self._patience), self.engine.connect() as connection:
+                driver = (await connection.get_raw_connection()).driver_connection
+                async with _begun(connection, driver, snapshot):
+                    tx = Transaction(driver, self.schema, shard)
+                    if tenant is not None:
+                        await tx.rows(
+                            "select set_config('voc.tenant', :tenant, true)", tenant=tenant
+                        )
+                    yield tx
+                    emitted = await tx.flush()
             if emitted:
                 self.emitted.set()
-        except (PoolTimeout, OSError, TimeoutError, InternalClientError) as error:
-            # The last is what asyncpg makes of a connection that breaks between the messages of a statement.
+        except _AWAY as error:
             raise DatabaseAway(f"{type(error).__name__}: {error}") from error
-        except SQLAlchemyError as error:
-            if type(error) is StatementError:
-                raise  # a call that does not fit its statement: waiting would not mend it
+        except _FROM_DRIVER as error:
             translated = _translate(error)
             raise translated from error
 
@@ -221,9 +263,37 @@ class Retry(Exception):
     """A transaction found that it must begin anew, for example with a wider set of locks."""
 
 
-def _sqlstate(error: BaseException) -> str:
-    cause = error.__cause__
-    return getattr(getattr(cause, "orig", None), "sqlstate", None) or ""
+@contextlib.asynccontextmanager
+async def _begun(connection: AsyncConnection, driver: Any, snapshot: bool) -> AsyncGenerator[None]:
+    """A transaction on the driver's connection, which is thrown away where it cannot be rolled back."""
+    try:
+        await driver.execute("begin isolation level repeatable read" if snapshot else "begin")
+        yield
+        await driver.execute("commit")
+    except BaseException:
+        try:
+            async with asyncio.timeout(_ROLLBACK_SECONDS):
+                await driver.execute("rollback")
+        except Exception:  # noqa: BLE001
+            # Whatever it is: a connection in an unknown state must not serve another transaction.
+            driver.terminate()
+            await connection.invalidate()
+        raise
+
+
+_ROLLBACK_SECONDS = 2.0
+
+
+def _sqlstate(error: BaseException | None) -> str:
+    """The state that Postgres gave, of an error of the driver's or of one made of it."""
+    while error is not None:
+        state = getattr(error, "sqlstate", None) or getattr(
+            getattr(error, "orig", None), "sqlstate", None
+        )
+        if state:
+            return state
+        error = error.__cause__
+    return ""
 
 
 def role_name(namespace: str, service: str, role: Role) -> str:

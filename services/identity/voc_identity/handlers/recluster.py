@@ -26,9 +26,10 @@ from voc_identity import repository
 from voc_identity.domain.cluster import cluster
 from voc_identity.domain.components import generic_values
 from voc_identity.domain.records import Cut, Edge, Must, Record, Rules, follows
-from voc_identity.repository import EdgeRow, HashKey, KeyState, RecordKey, Row, Twin
+from voc_identity.repository import EdgeRow, HashKey, KeyState, RecordKey, Row, Twin, Written
 
 _ATTEMPTS = 12
+_Holder = tuple[str, bytes, str]
 FREE = KeyState("", False)
 """A value that nobody holds."""
 _encode = msgspec.msgpack.Encoder().encode
@@ -117,9 +118,15 @@ class _Attempt:
 
     async def run(self) -> Outcome:
         """The recipe."""
-        self.seen = await repository.rows(self.tx, {*self.all_intents, *self.anchors})
+        profiles = dict.fromkeys(self.anchors, b"") | {
+            k: i.profile if i.atom else b"" for k, i in self.all_intents.items()
+        }
+        self.seen, found = await repository.rows_or_twins(self.tx, profiles)
         wanted = {k: i for k, i in self.all_intents.items() if self._wanted(k, i)}
-        self.following = await self._with_twins(wanted)
+        self.twins = {
+            k: t for k, t in found.items() if (atom := wanted[k].atom) and follows(atom, t.account)
+        }
+        self.following = {k: wanted[k] for k in self.twins}
         self.intents = {k: i for k, i in wanted.items() if k not in self.following}
         self.atoms_before = {k: _decode(r.atom) for k, r in self.seen.items() if r.atom}
         edges: list[EdgeRow] = []
@@ -134,17 +141,6 @@ class _Attempt:
             await repository.lock_components(self.tx, self._twin_components())
         await self._look_at_twins_again()
         return await self._write(edges, generic)
-
-    async def _with_twins(self, wanted: Mapping[RecordKey, Intent]) -> dict[RecordKey, Intent]:
-        """Of what is wanted, the new records that only follow an earlier one."""
-        new = {k: i for k, i in wanted.items() if i.atom and k not in self.seen and i.atom.keys}
-        found = (
-            await repository.twins(self.tx, {k: i.profile for k, i in new.items()}) if new else {}
-        )
-        self.twins = {
-            k: t for k, t in found.items() if (atom := new[k].atom) and follows(atom, t.account)
-        }
-        return {k: new[k] for k in self.twins}
 
     def _twin_components(self) -> set[RecordKey]:
         return {self._twin_place(k) for k in self.following}
@@ -293,20 +289,24 @@ class _Attempt:
             for value in atom.keys:
                 if not generic[key[0], value.hash]:
                     after[key[0], value.hash] = KeyState(new[key].component, False)
-        await repository.save_keys(
-            self.tx, {k: s for k, s in after.items() if s != self.states.get(k)}
-        )
-        await self._save_holders(generic)
         changed |= {k: self._followed(k, i) for k, i in self.following.items()}
-        if changed and not await repository.save_rows(
-            self.tx, list(changed.values()), self.seen | self.members
-        ):
-            raise _Wider
+        held, left = self._holders(generic)
         first: dict[HashKey, str] = {}
         for (tenant, record_id), intent in sorted(self.intents.items()):
             if intent.profile:
                 first.setdefault((tenant, intent.profile), record_id)
-        await repository.save_profiles(self.tx, first)
+        written = Written(
+            records=list(changed.values()),
+            seen=self.seen | self.members,
+            keys={k: s for k, s in after.items() if s != self.states.get(k)},
+            held=held,
+            left=left,
+            profiles=first,
+        )
+        if (changed or written.keys or held or left) and not await repository.write(
+            self.tx, written
+        ):
+            raise _Wider
         rows = {k: changed.get(k) or self.seen[k] for k in self.all_intents}
         # Also of records that were meant: of one that came in an older revision nothing else is told.
         moved = [r for k, r in changed.items() if self._moved(k, r)]
@@ -390,8 +390,8 @@ class _Attempt:
         before = self.members.get(key) or self.seen.get(key)
         return before is not None and before.counter != row.counter and not row.erased
 
-    async def _save_holders(self, generic: Mapping[HashKey, bool]) -> None:
-        """Note who holds a generic value: no component leads to them.
+    def _holders(self, generic: Mapping[HashKey, bool]) -> tuple[set[_Holder], set[_Holder]]:
+        """Who holds a generic value, and who no longer: no component leads to them.
 
         Of records that follow one another it is enough to note one (they add no name and no id), and all of
         a component are noted anew when any of it changes, so the last of them is noted before it is alone.
@@ -408,7 +408,7 @@ class _Attempt:
             for v in a.keys
             if generic[k[0], v.hash]
         }
-        await repository.save_holders(self.tx, held, left - held)
+        return held, left - held
 
 
 def accepts(row: Row) -> bool:

@@ -79,7 +79,7 @@ async def _received(
     read = {t: _key_rules(r.secret, settings.region, r.blocked) for t, r in found.items()}
     intents = {(e.tenant, e.record_id): _intent(e, read[e.tenant]) for e in batch}
     outcome = await recluster(tx, intents, rules_of(settings), clock())
-    generation = await repository.generation(tx)
+    generation = max(r.generation for r in found.values())
     tx.emit(moved(outcome.moved, generation, "link"))
     return [
         projection(
@@ -168,8 +168,7 @@ async def reread(tx: Transaction, settings: IdentitySettings, limit: int = 500) 
             reread=True,
         )
     outcome = await recluster(tx, intents, rules_of(settings), clock())
-    generation = await repository.generation(tx)
-    tx.emit(moved(outcome.moved, generation, "rules"))
+    tx.emit(moved(outcome.moved, found.generation, "rules"))
     await repository.reread_until(
         tx, tenant, found.rules, max((r.record_id for r in rows), default="")
     )

@@ -6,8 +6,7 @@ from voc_identity.repository.records import (
     members,
     records_of,
     rows,
-    save_profiles,
-    save_rows,
+    rows_or_twins,
     twins,
 )
 from voc_identity.repository.shapes import EdgeRow, HashKey, KeyState, RecordKey, Row, Twin
@@ -25,9 +24,8 @@ from voc_identity.repository.values import (
     hold_generic,
     holders,
     look_up,
-    save_holders,
-    save_keys,
 )
+from voc_identity.repository.written import Written, write
 
 __all__ = [
     "DERIVED",
@@ -39,6 +37,7 @@ __all__ = [
     "Row",
     "Rules",
     "Twin",
+    "Written",
     "add_edge",
     "claim_keys",
     "configure",
@@ -56,12 +55,10 @@ __all__ = [
     "reread_until",
     "retract_edge",
     "rows",
+    "rows_or_twins",
     "rules",
-    "save_holders",
-    "save_keys",
-    "save_profiles",
-    "save_rows",
     "twins",
+    "write",
 ]
 
 DERIVED = ("record", "key", "holder", "profile")

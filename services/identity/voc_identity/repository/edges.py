@@ -65,7 +65,7 @@ async def retract_edge(tx: Transaction, tenant: str, edge: int, by: str) -> Edge
         edge=edge,
         by=by,
     )
-    return EdgeRow(**found._mapping) if found else None  # pyright: ignore[reportPrivateUsage]
+    return EdgeRow(**dict(found)) if found else None
 
 
 async def edge_page(tx: Transaction, tenant: str, before: int, limit: int) -> Sequence[Any]:

@@ -21,6 +21,18 @@ from voc_identity.repository.shapes import (
     row,
 )
 
+_TYPES = dict.fromkeys(Row.__struct_fields__, "text") | {
+    "occurred_at": "bigint",
+    "identifiers": "bytea",
+    "atom": "bytea",
+    "counter": "bigint",
+    "decided_at": "bigint",
+    "erased": "bool",
+    "profile": "bytea",
+    "manual": "bool",
+}
+_LITERALS = {"text": texts, "bytea": blobs, "bigint": numbers, "bool": numbers}
+
 
 async def rows(tx: Transaction, keys: Iterable[RecordKey]) -> dict[RecordKey, Row]:
     """Records by id."""
@@ -52,94 +64,107 @@ async def members(tx: Transaction, components: Iterable[RecordKey]) -> dict[Reco
     return {(r[0], r[1]): row(r) for r in found}
 
 
+# Laterals keep the order of the look-ups, and each to its key, whatever the statistics say.
+_TWIN = (
+    "select r.record_id, r.component, r.person, r.account from (select p.record_id from identity.profile as p "
+    "where p.tenant = x.tenant and p.hash = x.hash offset 0) as p "
+    "cross join lateral (select r.* from identity.record as r "
+    "where r.tenant = x.tenant and r.record_id = p.record_id offset 0) as r "
+    "where r.record_id < x.id and r.profile = x.hash and r.person <> '' and not r.manual "
+    "and not exists (select from identity.edge_record as e where e.tenant = x.tenant and e.record_id = x.id)"
+)
+_ARRIVING = unnest(ID | {"hash": "bytea"})
+
+
+def _arriving(profiles: Mapping[RecordKey, bytes]) -> dict[str, str]:
+    ordered = sorted(profiles)
+    return {
+        "tenant": texts([t for t, _ in ordered]),
+        "id": texts([i for _, i in ordered]),
+        "hash": blobs([profiles[key] for key in ordered]),
+    }
+
+
 async def twins(tx: Transaction, profiles: Mapping[RecordKey, bytes]) -> dict[RecordKey, Twin]:
     """Of records that are not there yet: an earlier record of the same profile that belongs to a person.
 
     Left out are those of components of which people said something, and records that people spoke of.
     """
-    ordered = sorted(profiles)
     found: Any = await tx.rows(
-        # Laterals keep the order of the look-ups, and each to its key, whatever the statistics say.
-        f"select x.tenant, x.id, r.record_id, r.component, r.person, r.account from {unnest(ID | {'hash': 'bytea'})} "
-        "cross join lateral (select p.record_id from identity.profile as p "
-        "where p.tenant = x.tenant and p.hash = x.hash offset 0) as p "
-        "cross join lateral (select r.* from identity.record as r "
-        "where r.tenant = x.tenant and r.record_id = p.record_id offset 0) as r "
-        "where r.record_id < x.id and r.profile = x.hash and r.person <> '' and not r.manual "
-        "and not exists (select from identity.edge_record as e where e.tenant = x.tenant and e.record_id = x.id)",
-        tenant=texts([t for t, _ in ordered]),
-        id=texts([i for _, i in ordered]),
-        hash=blobs([profiles[key] for key in ordered]),
+        f"select x.tenant, x.id, t.* from {_ARRIVING} cross join lateral ({_TWIN}) as t",
+        **_arriving(profiles),
     )
-    return {(r[0], r[1]): Twin(r[2], r[3], r[4], r[5]) for r in found}
+    return {(r[0], r[1]): Twin(*r[2:]) for r in found}
 
 
-async def save_profiles(tx: Transaction, first: Mapping[HashKey, str]) -> None:
-    """Note a record of each profile, an earlier one or one that still has it instead of the one noted.
-
-    Only a hint, which `twins` does not believe: an erased or edited record may still be noted.
-    """
-    ordered = sorted(first)
-    if ordered:
-        await tx.run(
-            f"insert into identity.profile as p (tenant, hash, record_id) select * from {unnest(HASH | {'id': 'text'})} "
-            "on conflict (tenant, hash) do update set record_id = excluded.record_id "
-            "where excluded.record_id < p.record_id or not exists (select from identity.record as r "
-            "where r.tenant = p.tenant and r.record_id = p.record_id and r.profile = p.hash)",
-            tenant=texts([t for t, _ in ordered]),
-            hash=blobs([h for _, h in ordered]),
-            id=texts([first[key] for key in ordered]),
-        )
+async def rows_or_twins(
+    tx: Transaction, profiles: Mapping[RecordKey, bytes]
+) -> tuple[dict[RecordKey, Row], dict[RecordKey, Twin]]:
+    """Records by id, and of those that are not there their `twins`, in one look; an empty profile has none."""
+    found: Any = await tx.rows(
+        f"select x.tenant, x.id, t.record_id, t.component, t.person, t.account, {OF_R} from {_ARRIVING} "
+        "left join lateral (select r.* from identity.record as r "
+        "where r.tenant = x.tenant and r.record_id = x.id offset 0) as r on true "
+        f"left join lateral (select * from ({_TWIN}) as t where r.record_id is null and x.hash <> '' offset 0) as t "
+        "on true where r.record_id is not null or t.record_id is not null",
+        **_arriving(profiles),
+    )
+    there = {(r[0], r[1]): row(r[6:]) for r in found if r[2] is None}
+    return there, {(r[0], r[1]): Twin(*r[2:6]) for r in found if r[2] is not None}
 
 
-async def save_rows(tx: Transaction, changed: Sequence[Row], seen: dict[RecordKey, Row]) -> bool:
-    """Write records; False if one is no longer as it was `seen`, then nothing may be kept.
+_SEEN = {"seen_version": "text", "seen_counter": "bigint"}
+MADE = f"insert into identity.record ({COLUMNS}) select * from {unnest(_TYPES, named='made_')} on conflict do nothing"
+CHANGED = (
+    f"update identity.record as r set {', '.join(f'{c} = x.{c}' for c in Row.__struct_fields__[2:])} "
+    f"from {unnest(_TYPES | _SEEN, named='changed_')} "
+    "where r.tenant = x.tenant and r.record_id = x.record_id and not r.erased "
+    "and r.rev_version = x.seen_version and r.counter = x.seen_counter"
+)
+"""Both count what they wrote: a record that is not as it was seen is left out, and then nothing may be kept.
 
-    Records are written last: locked before the components they made deadlocks. So a record that two
-    workers bring at once, with no value in common, is caught here by its former revision and counter.
-    """
+A record that two workers bring at once, with no value in common, is caught here by its former revision and
+counter. Its lock comes after those of the components: before them it made deadlocks.
+"""
+PROFILES = (
+    f"insert into identity.profile as p (tenant, hash, record_id) select * from {unnest(HASH | {'id': 'text'}, named='profiles_')} "
+    "on conflict (tenant, hash) do update set record_id = excluded.record_id "
+    "where excluded.record_id < p.record_id or not exists (select from identity.record as r "
+    "where r.tenant = p.tenant and r.record_id = p.record_id and r.profile = p.hash)"
+)
+"""Notes a record of each profile, an earlier one or one that still has it instead of the one noted.
+
+Only a hint, which `twins` does not believe: an erased or edited record may still be noted.
+"""
+
+
+def records_written(
+    changed: Iterable[Row], seen: Mapping[RecordKey, Row]
+) -> tuple[dict[str, str], int]:
+    """The parameters of `MADE` and `CHANGED`, and how many they must write."""
     ordered = sorted(changed, key=lambda r: r.key)
-    new = [r for r in ordered if r.key not in seen]
     old = [r for r in ordered if r.key in seen]
-    written = 0
-    if new:
-        written += await tx.run(
-            f"insert into identity.record ({COLUMNS}) select * from {unnest(_TYPES)} on conflict do nothing",
-            **_values(new),
-        )
-    if old:
-        written += await tx.run(
-            f"update identity.record as r set {_ASSIGNED} "
-            f"from {unnest(_TYPES | {'seen_version': 'text', 'seen_counter': 'bigint'})} "
-            "where r.tenant = x.tenant and r.record_id = x.record_id and not r.erased "
-            "and r.rev_version = x.seen_version and r.counter = x.seen_counter",
-            **_values(old),
-            seen_version=texts([seen[r.key].rev_version for r in old]),
-            seen_counter=numbers([seen[r.key].counter for r in old]),
-        )
-    return written == len(ordered)
+    given = _values("made_", [r for r in ordered if r.key not in seen]) | _values("changed_", old)
+    given["changed_seen_version"] = texts([seen[r.key].rev_version for r in old])
+    given["changed_seen_counter"] = numbers([seen[r.key].counter for r in old])
+    return given, len(ordered)
 
 
-_TYPES = dict.fromkeys(Row.__struct_fields__, "text") | {
-    "occurred_at": "bigint",
-    "identifiers": "bytea",
-    "atom": "bytea",
-    "counter": "bigint",
-    "decided_at": "bigint",
-    "erased": "bool",
-    "profile": "bytea",
-    "manual": "bool",
-}
-_LITERALS = {"text": texts, "bytea": blobs, "bigint": numbers, "bool": numbers}
-
-
-def _values(rows: Sequence[Row]) -> dict[str, str]:
+def profiles_written(first: Mapping[HashKey, str]) -> dict[str, str]:
+    """The parameters of `PROFILES`: the record to note of each profile."""
+    ordered = sorted(first)
     return {
-        name: _LITERALS[kind](list(map(attrgetter(name), rows))) for name, kind in _TYPES.items()
+        "profiles_tenant": texts([t for t, _ in ordered]),
+        "profiles_hash": blobs([h for _, h in ordered]),
+        "profiles_id": texts([first[key] for key in ordered]),
     }
 
 
-_ASSIGNED = ", ".join(f"{c} = x.{c}" for c in Row.__struct_fields__[2:])
+def _values(named: str, rows: Sequence[Row]) -> dict[str, str]:
+    return {
+        f"{named}{name}": _LITERALS[kind](list(map(attrgetter(name), rows)))
+        for name, kind in _TYPES.items()
+    }
 
 
 async def records_of(

@@ -10,11 +10,12 @@ from voc_identity.repository.shapes import COLUMNS, Row, row
 
 
 class Rules(Struct, frozen=True, gc=False, kw_only=True):
-    """What a tenant's identifiers are read by."""
+    """What a tenant's identifiers are read by, and the schema's generation."""
 
     secret: bytes
     blocked: tuple[str, ...]
     rules: int
+    generation: int = 1
 
 
 async def generation(tx: Transaction) -> int:
@@ -45,11 +46,20 @@ async def rules(tx: Transaction, tenants: Collection[str]) -> dict[str, Rules]:
 
 async def _rules(tx: Transaction, names: list[str]) -> dict[str, Rules]:
     rows = await tx.rows(
-        "select tenant, secret, blocked, rules from identity.tenant "
+        "select tenant, secret, blocked, rules, "
+        "(select value from identity.generation) as generation from identity.tenant "
         "where tenant = any(cast(:names as text[])) order by tenant for key share",
         names=names,
     )
-    return {r.tenant: Rules(secret=r.secret, blocked=tuple(r.blocked), rules=r.rules) for r in rows}
+    return {
+        r.tenant: Rules(
+            secret=r.secret,
+            blocked=tuple(r.blocked),
+            rules=r.rules,
+            generation=r.generation or 1,
+        )
+        for r in rows
+    }
 
 
 async def configure(tx: Transaction, tenant: str, version: int, blocked: Sequence[str]) -> bool:

@@ -1,6 +1,6 @@
 """Values that link, and which records hold them."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from voc_common.postgres import Transaction
@@ -86,45 +86,43 @@ async def holders(tx: Transaction, keys: Iterable[HashKey]) -> list[Row]:
     return [row(r) for r in found]
 
 
-async def save_keys(tx: Transaction, states: dict[HashKey, KeyState]) -> None:
-    """Write what is now known of these values."""
-    if not states:
-        return
+KEYS = (
+    "update identity.key as k set component = x.component, generic = x.generic "
+    f"from {unnest(HASH | {'component': 'text', 'generic': 'bool'}, named='keys_')} "
+    "where k.tenant = x.tenant and k.hash = x.hash"
+)
+"""Writes what is now known of values."""
+LEFT = (
+    f"delete from identity.holder as h using {unnest(HASH | ID, named='left_')} "
+    "where h.tenant = x.tenant and h.hash = x.hash and h.record_id = x.id"
+)
+HELD = (
+    "insert into identity.holder (tenant, hash, record_id) "
+    f"select * from {unnest(HASH | ID, named='held_')} on conflict do nothing"
+)
+"""Write which records hold which generic values, and which no longer do."""
+
+
+def keys_written(states: Mapping[HashKey, KeyState]) -> dict[str, str]:
+    """The parameters of `KEYS`."""
     ordered = sorted(states)
-    await tx.run(
-        "update identity.key as k set component = x.component, generic = x.generic "
-        f"from {unnest(HASH | {'component': 'text', 'generic': 'bool'})} "
-        "where k.tenant = x.tenant and k.hash = x.hash",
-        **hashes(ordered),
-        component=texts([states[k].component for k in ordered]),
-        generic=numbers([states[k].generic for k in ordered]),
-    )
+    return {f"keys_{name}": column for name, column in hashes(ordered).items()} | {
+        "keys_component": texts([states[k].component for k in ordered]),
+        "keys_generic": numbers([states[k].generic for k in ordered]),
+    }
 
 
-async def save_holders(
-    tx: Transaction,
-    added: Collection[tuple[str, bytes, str]],
-    removed: Collection[tuple[str, bytes, str]],
-) -> None:
-    """Write which records hold which generic values: (tenant, hash, record id)."""
-    unnested = unnest(HASH | ID)
-    if removed:
-        await tx.run(
-            f"delete from identity.holder as h using {unnested} "
-            "where h.tenant = x.tenant and h.hash = x.hash and h.record_id = x.id",
-            **_holders(removed),
-        )
-    if added:
-        await tx.run(
-            f"insert into identity.holder (tenant, hash, record_id) select * from {unnested} on conflict do nothing",
-            **_holders(added),
-        )
+def holders_written(
+    held: Collection[tuple[str, bytes, str]], left: Collection[tuple[str, bytes, str]]
+) -> dict[str, str]:
+    """The parameters of `HELD` and `LEFT`: (tenant, hash, record id)."""
+    return _holders("held_", held) | _holders("left_", left)
 
 
-def _holders(held: Iterable[tuple[str, bytes, str]]) -> dict[str, str]:
+def _holders(named: str, held: Iterable[tuple[str, bytes, str]]) -> dict[str, str]:
     ordered = sorted(held)
     return {
-        "tenant": texts([t for t, _, _ in ordered]),
-        "hash": blobs([h for _, h, _ in ordered]),
-        "id": texts([i for _, _, i in ordered]),
+        f"{named}tenant": texts([t for t, _, _ in ordered]),
+        f"{named}hash": blobs([h for _, h, _ in ordered]),
+        f"{named}id": texts([i for _, _, i in ordered]),
     }

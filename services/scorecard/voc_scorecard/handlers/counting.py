@@ -113,16 +113,17 @@ async def count(tx: Transaction, changes: Iterable[Change]) -> None:
                 persons[change.tenant, new.person].came.append(new)
             else:
                 delta.record(change.tenant, new, 1)
-    if persons:
-        await _count_persons(tx, dict(sorted(persons.items())), delta)
+    latest = await _count_persons(tx, dict(sorted(persons.items())), delta) if persons else {}
     tables = delta.moved()
-    for table, counts in tables.items():
-        await counters.add(tx, table, counts)
+    await counters.add(tx, tables, latest)
     await hot_issues.mark(tx, tables["pulse"])
     await journal.write(tx, [c for c in moved if c.old is not None])
 
 
-async def _count_persons(tx: Transaction, persons: Mapping[PersonKey, Moves], delta: Delta) -> None:
+async def _count_persons(
+    tx: Transaction, persons: Mapping[PersonKey, Moves], delta: Delta
+) -> dict[PersonKey, Latest]:
+    """Count these persons' records; returns where each is last now."""
     latest = await groups.lock(tx, list(persons))
     kept: dict[PersonKey, Latest] = {}
     for key, moves in persons.items():
@@ -132,4 +133,4 @@ async def _count_persons(tx: Transaction, persons: Mapping[PersonKey, Moves], de
     members = await groups.members(tx, others) if others else {}
     for key in others:
         kept[key] = recount(delta, key[0], persons[key], members.get(key, []))
-    await groups.keep(tx, kept)
+    return kept

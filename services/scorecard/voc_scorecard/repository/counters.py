@@ -1,11 +1,13 @@
 """Counters: one sorted upsert per table and batch, in the worker's shard; reads sum over shards."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from voc_common.postgres import Transaction
 from voc_common.postgres.arrays import numbers, texts, unnest
 
 from voc_scorecard.domain.contributions import Moved
+from voc_scorecard.domain.latest import Latest
+from voc_scorecard.repository.groups import KEEP, PersonKey, keeping
 
 _AT = {"grain": "smallint", "bucket": "int"}
 _SCORE = ("n", "promoters", "detractors")
@@ -30,20 +32,35 @@ def _upsert(table: str, keys: dict[str, str], counts: Sequence[str]) -> str:
     adds = ", ".join(f"{c} = c.{c} + excluded.{c}" for c in counts)
     return (
         f"insert into scorecard.{table} as c ({', '.join(given)}, shard) "
-        f"select {', '.join(given)}, :shard from {unnest(given)} "
+        f"select {', '.join(given)}, :shard from {unnest(given, named=f'{table}_')} "
         f"on conflict ({', '.join(columns)}, shard) do update set {adds}"
     )
 
 
-_UPSERTS = {table: _upsert(table, *columns) for table, columns in COLUMNS.items()}
+_ADD = (
+    "with "
+    + ", ".join(f"{table} as ({_upsert(table, *columns)})" for table, columns in COLUMNS.items())
+    + f", kept as ({KEEP}) select"
+)
+"""Every table in one statement, one round trip: they stand in one order for all workers."""
 
 
-async def add(tx: Transaction, table: str, moved: Moved) -> None:
-    """Add counts to the counters of a table.
+async def add(
+    tx: Transaction, moved: Mapping[str, Moved], latest: Mapping[PersonKey, Latest]
+) -> None:
+    """Add counts to the counters, by table, and store where the persons who were counted were last.
 
     Sorted by the key with the cell last: two workers that move the same counters take them in one order.
     """
-    keys, counts = COLUMNS[table]
+    arrays: dict[str, str] = {}
+    for table, (keys, counts) in COLUMNS.items():
+        arrays |= _columns(table, keys, counts, moved[table])
+    await tx.run(_ADD, shard=tx.shard, **arrays, **keeping(latest))
+
+
+def _columns(
+    table: str, keys: Mapping[str, str], counts: Sequence[str], moved: Moved
+) -> dict[str, str]:
     cells: list[str] = []
     sizes: list[int] = []
     values: list[list[int]] = [[] for _ in counts]
@@ -55,11 +72,10 @@ async def add(tx: Transaction, table: str, moved: Moved) -> None:
         sizes.append(len(moving))
         for i, column in enumerate(columns):
             values[i] += map(column.__getitem__, moving)
-    if not cells:
-        return
-    arrays = {name: numbers(found) for name, found in zip(counts, values, strict=True)}
-    spread = zip(*ordered, strict=True)
-    for (name, kind), column in zip((("tenant", "text"), *keys.items()), spread, strict=True):
+    arrays = {f"{table}_{name}": numbers(found) for name, found in zip(counts, values, strict=True)}
+    named = {"tenant": "text", **keys}
+    spread = zip(*ordered, strict=True) if ordered else [()] * len(named)
+    for (name, kind), column in zip(named.items(), spread, strict=True):
         repeated = [v for v, size in zip(column, sizes, strict=True) for _ in range(size)]
-        arrays[name] = texts(repeated) if kind == "text" else numbers(repeated)
-    await tx.run(_UPSERTS[table], shard=tx.shard, cell=texts(cells), **arrays)
+        arrays[f"{table}_{name}"] = texts(repeated) if kind == "text" else numbers(repeated)
+    return arrays | {f"{table}_cell": texts(cells)}

@@ -21,12 +21,19 @@ _PERSON = {"tenant": "text", "person": "text"}
 
 MAKE = (
     "insert into scorecard.person (tenant, person, latest) "
-    f"select tenant, person, '' from {unnest(_PERSON)} on conflict (tenant, person) do nothing"
+    f"select tenant, person, '' from {unnest(_PERSON)} on conflict (tenant, person) do nothing "
+    "returning tenant, person"
 )
 LOCK = (
     f"select p.tenant, p.person, p.latest from scorecard.person p join {unnest(_PERSON)} "
     "on p.tenant = x.tenant and p.person = x.person order by p.tenant, p.person for no key update of p"
 )
+KEEP = (
+    "update scorecard.person p set latest = x.latest "
+    f"from {unnest(_PERSON | {'latest': 'text'}, named='kept_')} "
+    "where p.tenant = x.tenant and p.person = x.person"
+)
+"""Stores where persons were last; its parameters are made by `keeping`."""
 
 
 def _keys(persons: Sequence[PersonKey]) -> dict[str, str]:
@@ -39,10 +46,18 @@ async def lock(tx: Transaction, persons: Sequence[PersonKey]) -> dict[PersonKey,
     Returns where each was last, None where that must be found in its records. Members must be read in a
     statement after this one: only that sees what the last holder wrote.
     """
-    keys = _keys(persons)
-    # A row that another worker is making is waited for here, so that the lock finds it.
-    await tx.run(MAKE, **keys)
-    rows: Any = await tx.rows(LOCK, **keys)
+    found = await _locked(tx, persons)
+    if missing := [key for key in persons if key not in found]:
+        made: Any = await tx.rows(MAKE, **_keys(missing))
+        found |= dict.fromkeys([(tenant, person) for tenant, person in made], NOBODY)
+        # One that another worker was making is there now: making it had to wait for the other's end.
+        if raced := [key for key in missing if key not in found]:
+            found |= await _locked(tx, raced)
+    return found
+
+
+async def _locked(tx: Transaction, persons: Sequence[PersonKey]) -> dict[PersonKey, Latest | None]:
+    rows: Any = await tx.rows(LOCK, **_keys(persons))
     return {
         (tenant, person): _latest(latest) if latest else None if latest is None else NOBODY
         for tenant, person, latest in rows
@@ -68,12 +83,9 @@ def _by_person(rows: Any) -> dict[PersonKey, list[Fact]]:
     return found
 
 
-async def keep(tx: Transaction, latest: Mapping[PersonKey, Latest]) -> None:
-    """Store where these persons were last."""
+def keeping(latest: Mapping[PersonKey, Latest]) -> dict[str, str]:
+    """The parameters of `KEEP`."""
     ordered = sorted(latest)
-    await tx.run(
-        f"update scorecard.person p set latest = x.latest from {unnest(_PERSON | {'latest': 'text'})} "
-        "where p.tenant = x.tenant and p.person = x.person",
-        **_keys(ordered),
-        latest=texts([_encode(latest[key]).decode() for key in ordered]),
-    )
+    return {f"kept_{name}": column for name, column in _keys(ordered).items()} | {
+        "kept_latest": texts([_encode(latest[key]).decode() for key in ordered])
+    }

@@ -29,11 +29,9 @@ async def mark(tx: Transaction, earliest: Mapping[str, int]) -> None:
     """
     tenants = sorted(earliest)
     await tx.run(
-        "insert into scorecard.watch as w (tenant) select * from unnest(cast(:tenants as text[])) "
-        "on conflict do nothing",
-        tenants=tenants,
-    )
-    await tx.run(
+        # The row that is made here has judged nothing: it need not be seen by the update beside it.
+        "with made as (insert into scorecard.watch as w (tenant) "
+        "select * from unnest(cast(:tenants as text[])) on conflict do nothing) "
         "update scorecard.watch as w set marks = marks + 1, dirty_from = least(w.dirty_from, x.bucket) "
         "from unnest(cast(:tenants as text[]), cast(:buckets as int[])) as x(tenant, bucket) "
         "where w.tenant = x.tenant and w.judged >= x.bucket",
