@@ -57,6 +57,7 @@ JAVA_OPTIONS = (
     "-XX:MaxDirectMemorySize=128m",
     "-XX:ReservedCodeCacheSize=96m",
     "-Xss512k",
+    "-XX:TieredStopAtLevel=1",
     "-XX:+ExitOnOutOfMemoryError",
     "-Djava.awt.headless=true",
     "-Dfile.encoding=UTF-8",
