@@ -71,7 +71,7 @@ class Stage:
         producer: Producer,
         *,
         batch: int = 1000,
-        linger_ms: int = 5,
+        linger_ms: int = 2,
         poison_share: float = 0.5,
     ) -> None:
         self._subscriptions = subscriptions
