@@ -90,17 +90,17 @@ def head(service: str) -> str:
     return ScriptDirectory.from_config(config(service)).get_current_head() or ""
 
 
-async def migrate(url: str, service: str, namespace: str = "") -> None:
-    """Bring a service's schema to this code's revision; safe to run twice and side by side."""
+async def migrate(url: str, service: str, namespace: str = "", revision: str = "head") -> None:
+    """Bring a service's schema to this code's revision, or an earlier one; safe to run twice and side by side."""
     engine = create_async_engine(async_url(url))
     try:
         async with engine.begin() as connection:
-            await connection.run_sync(_migrate, service, namespace)
+            await connection.run_sync(_migrate, service, namespace, revision)
     finally:
         await engine.dispose()
 
 
-def _migrate(connection: Connection, service: str, namespace: str) -> None:
+def _migrate(connection: Connection, service: str, namespace: str, revision: str) -> None:
     def run(sql: str) -> None:
         connection.execute(text(sql.replace(":=", "\\:=")))
 
@@ -115,7 +115,7 @@ def _migrate(connection: Connection, service: str, namespace: str) -> None:
     found = config(service)
     found.attributes["connection"] = connection
     found.attributes["schema"] = service
-    command.upgrade(found, "head")
+    command.upgrade(found, revision)
     _secure(connection, service, names)
     run("reset role")
 

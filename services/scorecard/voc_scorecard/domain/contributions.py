@@ -7,14 +7,24 @@ from typing import Any
 
 from msgspec import Struct
 
-from voc_scorecard.domain.chains import links, within
+from voc_scorecard.domain.chains import WINDOWS, links, within
 from voc_scorecard.domain.facts import Fact
 from voc_scorecard.domain.ranges import BLOCK, DAY, DAYS_PER_BLOCK, ERA, local_grains
 
 ByCell = Counter[str]
-Columns = tuple[ByCell, ...]
+Columns = dict[str, ByCell]
 Moved = dict[tuple[Any, ...], Columns]
-"""What moves: by all of a counter's key but the cell, for each counted column, how much in which cell."""
+"""What moves: by all of a counter's key but the cell, for each column that moves, how much in which cell."""
+
+SCORED = ("n", "promoters", "detractors")
+"""What is counted of answers: all, those of 9 and 10, those of 0 to 6."""
+BEGAN = {w: f"began_{w}" for w in WINDOWS}
+ENDED = {w: f"ended_{w}" for w in WINDOWS}
+"""Columns of links between days by the smallest window that holds both: at the day that another follows, and
+at the one that follows it."""
+REPLACED = {w: tuple(f"began_{w}_{c}" for c in SCORED) for w in WINDOWS}
+REPLACING = {w: tuple(f"ended_{w}_{c}" for c in SCORED) for w in WINDOWS}
+"""The same of answers, of the replaced one."""
 
 
 class Presence(Struct, frozen=True, gc=False):
@@ -67,31 +77,31 @@ class Tally:
         return found
 
 
-Tallies = dict[tuple[Any, ...], tuple[Tally, ...]]
+Tallies = dict[tuple[Any, ...], dict[str, Tally]]
 
 
-def _tallies(columns: int) -> Tallies:
-    return defaultdict(lambda: tuple(Tally() for _ in range(columns)))
+def _tallies() -> Tallies:
+    return defaultdict(lambda: defaultdict(Tally))
 
 
 class Delta:
     """How much a batch moves each counter. Sums only, so that the order of additions never matters."""
 
     def __init__(self) -> None:
-        self._volume = _tallies(3)
-        self._pulse = _tallies(1)
-        self._score = _tallies(4)
-        self._replaced = _tallies(6)
-        self._again = _tallies(2)
+        self._volume = _tallies()
+        self._linked = _tallies()
+        self._pulse = _tallies()
+        self._score = _tallies()
+        self._replaced = _tallies()
 
     def record(self, tenant: str, fact: Fact, sign: int) -> None:
         """Count one record; without a person it counts singly, also for the detector and the score."""
-        records, _, singles = self._volume[tenant, fact.bucket, fact.day]
-        records.add(fact.cells, sign)
+        counted = self._volume[tenant, fact.bucket, fact.day]
+        counted["records"].add(fact.cells, sign)
         if not fact.person:
-            singles.add(fact.cells, sign)
+            counted["singles"].add(fact.cells, sign)
             if fact.watched:
-                self._pulse[tenant, fact.known][0].add(fact.watched, sign)
+                self.watched(tenant, fact.known, fact.watched, sign)
             if fact.metric:
                 self._answer(tenant, fact, sign)
 
@@ -99,32 +109,32 @@ class Delta:
         """Count one person on one local day: once per cell, in its earliest bucket."""
         for sign, buckets in _shifts(old.seen, new.seen):
             for bucket, cells in buckets.items():
-                self._volume[tenant, bucket, day][1].add(cells, sign)
+                self.people(tenant, bucket, day, cells, sign)
         for sign, buckets in _shifts(old.known, new.known):
             for bucket, cells in buckets.items():
-                self._pulse[tenant, bucket][0].add(cells, sign)
+                self.watched(tenant, bucket, cells, sign)
 
     def people(self, tenant: str, bucket: int, day: int, cells: Collection[str], sign: int) -> None:
         """Count a person in these cells on a day, in its first bucket there."""
-        self._volume[tenant, bucket, day][1].add(cells, sign)
+        self._volume[tenant, bucket, day]["people"].add(cells, sign)
 
     def watched(self, tenant: str, bucket: int, cells: Collection[str], sign: int) -> None:
         """Count a person in these watched cells, in the first bucket of its day that was known."""
-        self._pulse[tenant, bucket][0].add(cells, sign)
+        self._pulse[tenant, bucket]["people"].add(cells, sign)
 
     def days(self, tenant: str, cell: str, days: Sequence[int], sign: int) -> None:
         """Count which of a person's ascending days in a cell another one follows: for people in windows."""
         for link in links(days):
             if link:
-                self._again[tenant, link.within, link.began][0].add((cell,), sign)
-                self._again[tenant, link.within, link.ended][1].add((cell,), sign)
+                self._linked[tenant, link.began][BEGAN[link.within]].add((cell,), sign)
+                self._linked[tenant, link.ended][ENDED[link.within]].add((cell,), sign)
 
     def next_day(self, tenant: str, cells: Collection[str], before: int, day: int) -> None:
         """Count that a person's last day in these cells, `before`, is now followed by `day`."""
         window = within(day - before)
         if window:
-            self._again[tenant, window, before][0].up.append(cells)
-            self._again[tenant, window, day][1].up.append(cells)
+            self._linked[tenant, before][BEGAN[window]].add(cells, 1)
+            self._linked[tenant, day][ENDED[window]].add(cells, 1)
 
     def answers(self, tenant: str, members: Iterable[Fact], sign: int) -> None:
         """Count a person's scored answers, and which of them later ones to the same question replace."""
@@ -145,27 +155,33 @@ class Delta:
     def _replacement(self, tenant: str, answer: Fact, following: Fact, sign: int) -> None:
         window = within(following.day - answer.day)
         if window:
-            at = (tenant, answer.metric, window)
-            _score(self._replaced[*at, answer.day][:3], answer, sign)
-            _score(self._replaced[*at, following.day][3:], answer, sign)
+            at = (tenant, answer.metric)
+            _score(self._replaced[*at, answer.day], REPLACED[window], answer, sign)
+            _score(self._replaced[*at, following.day], REPLACING[window], answer, sign)
 
     def _answer(self, tenant: str, answer: Fact, sign: int) -> None:
         columns = self._score[tenant, answer.metric, answer.day]
-        _score(columns[:3], answer, sign)
+        _score(columns, SCORED, answer, sign)
         if not answer.person:
-            columns[3].add(answer.cells, sign)
+            columns["singles"].add(answer.cells, sign)
 
     def moved(self) -> dict[str, Moved]:
         """What moves, by table of counters."""
         return {
-            "volume": _rolled(
-                self._volume, lambda key: [(key[0], *at) for at in local_grains(*key[1:])]
+            "volume": _beside(
+                _rolled(self._volume, lambda key: [(key[0], *at) for at in local_grains(*key[1:])]),
+                _rolled(self._linked, _by_eras),
             ),
             "pulse": _rolled(self._pulse, lambda key: [key]),
-            "score": _rolled(self._score, _by_days),
-            "replaced": _rolled(self._replaced, _by_eras),
-            "again": _rolled(self._again, _by_eras),
+            "score": _beside(_rolled(self._score, _by_days), _rolled(self._replaced, _by_eras)),
         }
+
+
+def _beside(moved: Moved, links: Moved) -> Moved:
+    """Columns of links beside those of what they link, in the same rows."""
+    for key, columns in links.items():
+        moved.setdefault(key, {}).update(columns)
+    return moved
 
 
 def _shifts(
@@ -196,25 +212,25 @@ def _rolled(tallies: Tallies, grains: Callable[[tuple[Any, ...]], list[tuple[Any
     """The sums in every grain."""
     found: Moved = {}
     for key, tally in tallies.items():
-        columns = tuple([column.counts() for column in tally])
+        columns = {name: column.counts() for name, column in tally.items()}
         for at in grains(key):
-            known = found.get(at)
-            if known is None:
-                found[at] = tuple([column.copy() for column in columns])
-            else:
-                for column, counts in zip(known, columns, strict=True):
+            known = found.setdefault(at, {})
+            for name, counts in columns.items():
+                if name in known:
                     # In Counter's own way of adding; += would drop what falls below zero.
-                    column.update(counts)
+                    known[name].update(counts)
+                else:
+                    known[name] = counts.copy()
     return found
 
 
-def _score(columns: tuple[Tally, ...], answer: Fact, sign: int) -> None:
-    n, promoters, detractors = columns
-    n.add(answer.cells, sign)
+def _score(columns: Mapping[str, Tally], names: Sequence[str], answer: Fact, sign: int) -> None:
+    n, promoters, detractors = names
+    columns[n].add(answer.cells, sign)
     if answer.value > 0:
-        promoters.add(answer.cells, sign)
+        columns[promoters].add(answer.cells, sign)
     elif answer.value < 0:
-        detractors.add(answer.cells, sign)
+        columns[detractors].add(answer.cells, sign)
 
 
 def chain_order(answer: Fact) -> tuple[int, str]:

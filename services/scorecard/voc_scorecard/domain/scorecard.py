@@ -32,18 +32,13 @@ class Window(Struct, frozen=True):
         return day_spans(self.first, self.last + 1)
 
 
-def window_spans(window: Window) -> tuple[dict[str, list[Span]], dict[str, list[Span]]]:
-    """Spans to sum for a window and the one before it: of facts, and of links up to their ends.
-
-    Labels of facts are `now` and `before`; of links `end`, `middle` and `start`.
-    """
-    facts = {"now": window.spans(), "before": window.before.spans()}
-    links = {
-        "end": sum_spans(window.last + 1),
-        "middle": sum_spans(window.first),
-        "start": sum_spans(window.before.first),
+def window_spans(window: Window) -> dict[str, list[Span]]:
+    """Spans to sum: of the window (`now`), of the one `before` it, and of all days in the `past` of both."""
+    return {
+        "now": window.spans(),
+        "before": window.before.spans(),
+        "past": sum_spans(window.before.first),
     }
-    return facts, links
 
 
 class Volume(Struct, frozen=True):
@@ -58,13 +53,37 @@ class Volume(Struct, frozen=True):
         return None if small and self.people + self.singles < SMALL_GROUP else self
 
 
-def volume(facts: Sequence[int], ended: int, began: int) -> Volume:
-    """Of sums of volume, and of links ended by the window's end and begun before its first day.
+def volumes(
+    now: Sequence[int], before: Sequence[int], past: Sequence[int]
+) -> tuple[Volume, Volume]:
+    """Of a window and of the one before it, of the sums of the spans of `window_spans`.
 
     Person-days less those days of a person that a later day in the window follows.
     """
-    records, person_days, singles = facts
-    return Volume(records, person_days - (ended - began), singles)
+    (off_now,), (off_before,) = _off(now[3:], before[3:], past[3:])
+    return (
+        Volume(now[0], now[1] - off_now, now[2]),
+        Volume(before[0], before[1] - off_before, before[2]),
+    )
+
+
+def _off(
+    now: Sequence[int], before: Sequence[int], past: Sequence[int]
+) -> tuple[list[int], list[int]]:
+    """What is replaced within a window and within the one before it, of sums of links that began and ended.
+
+    Ended by the window's last day less begun before its first (`domain/chains`).
+    """
+    half = len(now) // 2
+    columns = [zip(part[:half], part[half:], strict=True) for part in (now, before, past)]
+    off_now: list[int] = []
+    off_before: list[int] = []
+    for (_, ended), (began_before, ended_before), (began_past, ended_past) in zip(
+        *columns, strict=True
+    ):
+        off_before.append(ended_before + ended_past - began_past)
+        off_now.append(ended + ended_before + ended_past - began_before - began_past)
+    return off_now, off_before
 
 
 class Score(Struct, frozen=True):
@@ -75,8 +94,23 @@ class Score(Struct, frozen=True):
     singles: int
 
 
-def score(metric: str, facts: Sequence[int], ended: Sequence[int], began: Sequence[int]) -> Score:
-    """Of sums of answers, and of replaced answers: `ended` by the window's end, `began` before it."""
-    n, up, down, singles = facts
-    off = [e - b for e, b in zip(ended[3:], began[:3], strict=True)]
+def scores(
+    metric: str, now: Sequence[int], before: Sequence[int], past: Sequence[int]
+) -> tuple[Score, Score]:
+    """Of a window and of the one before it, of the sums of the spans of `window_spans`."""
+    off_now, off_before = _off(now[4:], before[4:], past[4:])
+    return _score(metric, now, off_now), _score(metric, before, off_before)
+
+
+def trailing_score(
+    metric: str, window: Sequence[int], ended: Sequence[int], began: Sequence[int]
+) -> Score:
+    """Of the sums of a window, of all days up to its end, and of all before its first."""
+    half = (len(window) - 4) // 2
+    off = [e - b for e, b in zip(ended[4 + half :], began[4 : 4 + half], strict=True)]
+    return _score(metric, window, off)
+
+
+def _score(metric: str, facts: Sequence[int], off: Sequence[int]) -> Score:
+    n, up, down, singles = facts[:4]
     return Score(metric, nps(n - off[0], up - off[1], down - off[2]), singles)

@@ -24,8 +24,9 @@ from voc_scorecard.domain.scorecard import (
     Score,
     Volume,
     Window,
-    score,
-    volume,
+    scores,
+    trailing_score,
+    volumes,
     window_spans,
 )
 from voc_scorecard.handlers.as_of import taken_back
@@ -87,8 +88,7 @@ async def scorecard(
     split = await reads.cells(tx, tenant, f"{before}{asked.by}:")
     every = [before + dimensions.ALL, *split]
     found = await _cells(tx, tenant, every, window, later, small=asked.stakeholder == "employee")
-    facts, _ = window_spans(window)
-    marked = await reads.sums(tx, "volume", tenant, marks, facts, later=later)
+    marked = await reads.sums(tx, "volume", tenant, marks, {"now": window.spans()}, later=later)
     late, suspect = (marked[name, "", "now"][0] for name in marks)
     watermark, _ = await told.watermark(tx, topics)
     return Scorecard(
@@ -119,30 +119,28 @@ async def _cells(
     *,
     small: bool,
 ) -> list[Cell]:
-    facts, links = window_spans(window)
-    whole = cells[0]
-    counted = await reads.sums(tx, "volume", tenant, cells, facts, later=later)
-    again = await reads.sums(tx, "again", tenant, cells, links, window=window.days, later=later)
-    asked = await reads.metrics(tx, tenant, whole)
-    answered = await reads.sums(tx, "score", tenant, cells, facts, metrics=asked, later=later)
-    replaced = await reads.sums(
-        tx, "replaced", tenant, cells, links, metrics=asked, window=window.days, later=later
+    spans = window_spans(window)
+    counted = await reads.sums(tx, "volume", tenant, cells, spans, window=window.days, later=later)
+    asked = await reads.metrics(tx, tenant, cells[0])
+    answered = await reads.sums(
+        tx, "score", tenant, cells, spans, metrics=asked, window=window.days, later=later
     )
     found: list[Cell] = []
     for cell in cells:
-        end, middle, start = (again[cell, "", label] for label in ("end", "middle", "start"))
-        now = volume(counted[cell, "", "now"], end[1], middle[0]).shown(small)
-        before = volume(counted[cell, "", "before"], middle[1], start[0]).shown(small)
-        scores: list[tuple[Score, Score]] = []
-        for metric in asked:
-            labels = ("end", "middle", "start")
-            end, middle, start = (replaced[cell, metric, label] for label in labels)
-            one = score(metric, answered[cell, metric, "now"], end, middle)
-            other = score(metric, answered[cell, metric, "before"], middle, start)
-            if now is not None and (one.nps.n or other.nps.n):
-                scores.append((one, other))
-        found.append(Cell(cell, now, before, tuple(scores)))
+        now, before = (
+            each.shown(small) for each in volumes(*(counted[cell, "", label] for label in _LABELS))
+        )
+        pairs = [
+            scores(metric, *(answered[cell, metric, label] for label in _LABELS))
+            for metric in asked
+            if now is not None
+        ]
+        shown = tuple((one, other) for one, other in pairs if one.nps.n or other.nps.n)
+        found.append(Cell(cell, now, before, shown))
     return found
+
+
+_LABELS = ("now", "before", "past")
 
 
 class Point(Struct, frozen=True):
@@ -205,21 +203,22 @@ async def score_series(
     zone = ZoneInfo(await told.zone(tx, tenant))
     later = await taken_back(tx, tenant, as_of)
     lasts = range(local_day(since, zone), local_day(until - 1, zone) + 1)
-    facts: dict[str, list[Span]] = {}
-    links: dict[str, list[Span]] = {}
+    spans: dict[str, list[Span]] = {}
     for last in lasts:
-        facts[f"{last}"], links[f"{last + 1}"] = Window(last, days).spans(), sum_spans(last + 1)
-        links[f"{last - days + 1}"] = sum_spans(last - days + 1)
-    answered = await reads.sums(tx, "score", tenant, [cell], facts, metrics=[metric], later=later)
-    replaced = await reads.sums(
-        tx, "replaced", tenant, [cell], links, metrics=[metric], window=days, later=later
+        spans[f"in {last}"] = Window(last, days).spans()
+        for end in (last + 1, last - days + 1):
+            spans[f"before {end}"] = sum_spans(end)
+    found = await reads.sums(
+        tx, "score", tenant, [cell], spans, metrics=[metric], window=days, later=later
     )
     small = cell.startswith(dimensions.prefix("employee"))
     points: list[Point] = []
     for last in lasts:
-        ended = replaced[cell, metric, f"{last + 1}"]
-        began = replaced[cell, metric, f"{last - days + 1}"]
-        one = score(metric, answered[cell, metric, f"{last}"], ended, began)
+        sums = [
+            found[cell, metric, label]
+            for label in (f"in {last}", f"before {last + 1}", f"before {last - days + 1}")
+        ]
+        one = trailing_score(metric, *sums)
         window = Window(last, days)
         shown = None if small and one.nps.n < SMALL_GROUP else one
         begin = day_start(window.first, zone)

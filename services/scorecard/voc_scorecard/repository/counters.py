@@ -1,29 +1,32 @@
 """Counters: one sorted upsert per table and batch, in the worker's shard; reads sum over shards."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from voc_common.postgres import Transaction
 from voc_common.postgres.arrays import numbers, texts, unnest
 
-from voc_scorecard.domain.contributions import Moved
+from voc_scorecard.domain.contributions import (
+    BEGAN,
+    ENDED,
+    REPLACED,
+    REPLACING,
+    SCORED,
+    Moved,
+)
 from voc_scorecard.domain.latest import Latest
 from voc_scorecard.repository.groups import KEEP, PersonKey, keeping
 
 _AT = {"grain": "smallint", "bucket": "int"}
-_SCORE = ("n", "promoters", "detractors")
 COLUMNS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
-    "volume": (_AT, ("records", "people", "singles")),
+    "volume": (_AT, ("records", "people", "singles", *BEGAN.values(), *ENDED.values())),
     "pulse": ({"bucket": "int"}, ("people",)),
-    "score": ({"metric": "text"} | _AT, (*_SCORE, "singles")),
-    "replaced": (
-        {"metric": "text", "within": "smallint"} | _AT,
-        (*(f"began_{c}" for c in _SCORE), *(f"ended_{c}" for c in _SCORE)),
+    "score": (
+        {"metric": "text"} | _AT,
+        (*SCORED, "singles", *chain(*REPLACED.values(), *REPLACING.values())),
     ),
-    "again": ({"within": "smallint"} | _AT, ("began", "ended")),
 }
 """Key columns beside tenant and cell with their types, then what is counted."""
-COUNTS = {table: counts for table, (_, counts) in COLUMNS.items()}
-"""What is counted, by table."""
 
 
 def _upsert(table: str, keys: dict[str, str], counts: Sequence[str]) -> str:
@@ -67,11 +70,12 @@ def _columns(
     ordered = sorted(moved)
     for key in ordered:
         columns = moved[key]
-        moving = sorted({cell for column in columns for cell, count in column.items() if count})
+        moving = sorted({c for column in columns.values() for c, count in column.items() if count})
         cells += moving
         sizes.append(len(moving))
-        for i, column in enumerate(columns):
-            values[i] += map(column.__getitem__, moving)
+        for name, each in zip(counts, values, strict=True):
+            column = columns.get(name)
+            each.extend(map(column.__getitem__, moving) if column else [0] * len(moving))
     arrays = {f"{table}_{name}": numbers(found) for name, found in zip(counts, values, strict=True)}
     named = {"tenant": "text", **keys}
     spread = zip(*ordered, strict=True) if ordered else [()] * len(named)

@@ -2,46 +2,55 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from voc_common.postgres import Transaction
 from voc_common.postgres.arrays import numbers, texts, unnest
 
 from voc_scorecard.domain.chains import WINDOWS
-from voc_scorecard.domain.contributions import Moved
+from voc_scorecard.domain.contributions import BEGAN, ENDED, REPLACED, REPLACING, SCORED, Moved
 from voc_scorecard.domain.ranges import Span
-from voc_scorecard.repository.counters import COUNTS
 
 Wanted = Mapping[str, Sequence[Span]]
 """Sums to take: a label and the spans of each."""
 Sums = dict[tuple[str, str, str], list[int]]
 """(cell, metric or "", label) -> a sum for each counted column of the table."""
 
-_METRICS = {"score", "replaced"}
-_WITHIN = {"again", "replaced"}
+_SPANS = {"label": "text", "grain": "smallint", "low": "int", "high": "int"}
 
 
-def _sums(table: str) -> str:
-    counts = COUNTS[table]
-    metric = "m.metric" if table in _METRICS else "''"
-    source = f" cross join {unnest({'metric': 'text'}, 'm')}" if table in _METRICS else ""
-    same = " and c.metric = m.metric" if table in _METRICS else ""
-    same += (
-        " and c.within = any(cast(cast(:within as text) as smallint[]))" if table in _WITHIN else ""
-    )
+def _summed(table: str, window: int) -> list[tuple[str, ...]]:
+    """What is summed of a table, each of these columns together: facts, then links within `window` days."""
+    within = [days for days in WINDOWS if days <= window]
+    if table == "volume":
+        facts = ("records", "people", "singles")
+        links = [tuple(side[w] for w in within) for side in (BEGAN, ENDED)]
+    else:
+        facts = (*SCORED, "singles")
+        links = [
+            tuple(side[w][i] for w in within)
+            for side in (REPLACED, REPLACING)
+            for i in range(len(SCORED))
+        ]
+    return [(name,) for name in facts] + (links if within else [])
+
+
+@lru_cache
+def _sums(table: str, window: int) -> str:
+    summed = [" + ".join(f"c.{name}" for name in names) for names in _summed(table, window)]
+    metric = "m.metric" if table == "score" else "''"
+    source = f" cross join {unnest({'metric': 'text'}, 'm')}" if table == "score" else ""
+    same = " and c.metric = m.metric" if table == "score" else ""
     # A lateral subquery: one short index range for each cell, metric and span.
     return (
-        f"select l.cell, {metric}, s.label, {', '.join(f'sum(v.{c})' for c in counts)} "
+        f"select l.cell, {metric}, s.label, {', '.join(f'sum(v.s{i})' for i in range(len(summed)))} "
         f"from {unnest({'cell': 'text'}, 'l')}{source} cross join {unnest(_SPANS, 's')} "
-        f"cross join lateral (select {', '.join(f'sum(c.{c}) as {c}' for c in counts)} "
+        f"cross join lateral (select {', '.join(f'sum({e}) as s{i}' for i, e in enumerate(summed))} "
         f"from scorecard.{table} c where c.tenant = :tenant and c.cell = l.cell{same} "
         "and c.grain = s.grain and c.bucket >= s.low and c.bucket < s.high) v "
-        f"where v.{counts[0]} is not null group by 1, 2, 3"
+        "where v.s0 is not null group by 1, 2, 3"
     )
-
-
-_SPANS = {"label": "text", "grain": "smallint", "low": "int", "high": "int"}
-_STATEMENTS = {table: _sums(table) for table in ("volume", "score", "replaced", "again")}
 
 
 async def sums(
@@ -55,61 +64,41 @@ async def sums(
     window: int = 0,
     later: Mapping[str, Moved] | None = None,
 ) -> Sums:
-    """Sums of a table's counts; of links, those that matter in windows of `window` days.
+    """Sums of volume or score: of facts, and with `window` of the links that matter in windows of so many days.
 
-    `later` is what to add to the counters, as `as_of` makes it.
+    Links come behind the facts: what began, then what ended. `later` is what to add to the counters, as
+    `as_of` makes it.
     """
     spans = [(label, span) for label, each in wanted.items() for span in each]
-    found: Sums = defaultdict(lambda: [0] * len(COUNTS[table]))
-    if not cells or not spans or (table in _METRICS and not metrics):
+    summed = _summed(table, window)
+    found: Sums = defaultdict(lambda: [0] * len(summed))
+    if not cells or not spans or (table == "score" and not metrics):
         return found
-    given: dict[str, object] = {}
-    if table in _METRICS:
-        given["metric"] = texts(metrics)
-    if table in _WITHIN:
-        given["within"] = numbers(_within(window))
     rows: Any = await tx.rows(
-        _STATEMENTS[table],
+        _sums(table, window),
         tenant=tenant,
         cell=texts(cells),
+        metric=texts(metrics),
         label=texts([label for label, _ in spans]),
         grain=numbers([s.grain for _, s in spans]),
         low=numbers([s.low for _, s in spans]),
         high=numbers([s.high for _, s in spans]),
-        **given,
     )
     for cell, metric, label, *counts in rows:
         found[cell, metric, label] = [int(count or 0) for count in counts]
-    if later:
-        _add(found, later[table], cells, spans, table, metrics, window)
-    return found
-
-
-def _within(window: int) -> list[int]:
-    return [days for days in WINDOWS if days <= window]
-
-
-def _add(
-    found: Sums,
-    moved: Moved,
-    cells: Sequence[str],
-    spans: Sequence[tuple[str, Span]],
-    table: str,
-    metrics: Sequence[str],
-    window: int,
-) -> None:
-    """Add what `as_of` takes back, which has the same keys as the counters."""
-    for key, columns in moved.items():
+    for key, columns in (later[table] if later else {}).items():
+        # What `as_of` takes back has the same keys as the counters.
         *rest, grain, bucket = key[1:]
-        metric = rest[0] if table in _METRICS else ""
-        if (metric and metric not in metrics) or (table in _WITHIN and rest[-1] > window):
+        metric = rest[0] if rest else ""
+        if metric and metric not in metrics:
             continue
         for label, span in spans:
             if span.grain == grain and span.low <= bucket < span.high:
                 for cell in cells:
                     counts = found[cell, metric, label]
-                    for i, column in enumerate(columns):
-                        counts[i] += column[cell]
+                    for i, names in enumerate(summed):
+                        counts[i] += sum(columns[n][cell] for n in names if n in columns)
+    return found
 
 
 async def cells(tx: Transaction, tenant: str, beginning: str) -> list[str]:
@@ -166,8 +155,8 @@ async def by_bucket(
         _, grain, bucket = key
         if grain == span.grain and span.low <= bucket < span.high:
             counts = found.setdefault(bucket, [0, 0, 0])
-            for i, column in enumerate(columns):
-                counts[i] += column[cell]
+            for i, name in enumerate(("records", "people", "singles")):
+                counts[i] += columns[name][cell] if name in columns else 0
     return found
 
 

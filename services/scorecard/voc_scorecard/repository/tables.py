@@ -2,7 +2,7 @@
 
 from voc_common.postgres import Transaction
 
-COUNTED = ("record", "person", "volume", "pulse", "score", "replaced", "again")
+COUNTED = ("record", "person", "volume", "pulse", "score")
 """Derived from FeedbackClassified, ActivityIdentified, RecordsMoved and RecordsErased."""
 JUDGED = ("watch", "alarm")
 """Derived from what is counted."""
