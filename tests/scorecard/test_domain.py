@@ -65,7 +65,7 @@ def test_spans_cover_a_range_exactly(low: int, length: int, zone: ZoneInfo) -> N
                 size = SIZES[span.grain]
                 covered += range(bucket * size, bucket * size + size)
                 continue
-            days = [bucket] if span.grain == ranges.DAY else range(bucket * 32, bucket * 32 + 32)
+            days = [bucket] if span.grain == ranges.DAY else range(bucket * 8, bucket * 8 + 8)
             for day in days:
                 begin, end = ranges.day_start(day, zone), ranges.day_start(day + 1, zone)
                 covered += range(ranges.five(begin), ranges.five(end))
@@ -76,7 +76,7 @@ def test_spans_cover_a_range_exactly(low: int, length: int, zone: ZoneInfo) -> N
 @given(low=st.integers(0, 40_000), length=st.integers(0, 5000))
 def test_days_in_blocks_are_few_and_exact(low: int, length: int) -> None:
     def days(spans: list[ranges.Span]) -> list[int]:
-        sizes = {ranges.DAY: 1, ranges.BLOCK: 32, ranges.ERA: 1024}
+        sizes = {ranges.DAY: 1, ranges.BLOCK: 8, ranges.ERA: 64}
         return sorted(
             day
             for s in spans
@@ -86,7 +86,7 @@ def test_days_in_blocks_are_few_and_exact(low: int, length: int) -> None:
 
     assert days(ranges.day_spans(low, low + length)) == list(range(low, low + length))
     assert days(ranges.sum_spans(low)) == list(range(low))
-    assert sum(s.high - s.low for s in ranges.sum_spans(low)) <= 31 + 31 + low // 1024
+    assert sum(s.high - s.low for s in ranges.sum_spans(low)) <= 7 + 7 + low // 64
 
 
 @given(low=FIVES, zone=st.sampled_from(ZONES))

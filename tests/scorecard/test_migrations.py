@@ -1,4 +1,4 @@
-"""Counters of an earlier schema are still counted after an upgrade."""
+"""Counters of an earlier schema still count after an upgrade; blocks are of 8 days then, eras of 64."""
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 from voc_common.postgres.migrations import migrate
@@ -11,16 +11,16 @@ _EARLIER = (
     (
         "insert into scorecard.again (tenant, cell, within, grain, bucket, shard, began, ended) values "
         "('t', 'all', 7, 2, 20000, 0, 3, 2), ('t', 'all', 30, 2, 20000, 0, 1, 0), "
-        "('t', 'all', 365, 4, 19, -1, 6, 6)"
+        "('t', 'all', 365, 4, 19, -1, 6, 6), ('t', 'all', 365, 2, 20004, 0, 0, 6)"
     ),
     (
         "insert into scorecard.score (tenant, cell, metric, grain, bucket, shard, n, promoters, detractors, singles) "
-        "values ('t', 'all', 'nps', 3, 625, 1, 9, 5, 2, 1)"
+        "values ('t', 'all', 'nps', 2, 20000, 1, 9, 5, 2, 1), ('t', 'all', 'nps', 3, 625, 1, 9, 5, 2, 1)"
     ),
     (
         "insert into scorecard.replaced (tenant, cell, metric, within, grain, bucket, shard, began_n, began_promoters, "
         "began_detractors, ended_n, ended_promoters, ended_detractors) values "
-        "('t', 'all', 'nps', 90, 3, 625, 1, 4, 3, 1, 2, 1, 0)"
+        "('t', 'all', 'nps', 90, 2, 20000, 1, 4, 3, 1, 2, 1, 0)"
     ),
 )
 
@@ -35,20 +35,22 @@ async def test_links_move_beside_what_they_link(database_url: str) -> None:
         tuple(row)
         for row in await connection.fetch(
             "select grain, bucket, shard, records, people, singles, began_7, ended_7, began_30, ended_30, "
-            "began_365, ended_365 from scorecard.volume order by grain"
+            "began_365, ended_365 from scorecard.volume order by grain, bucket"
         )
     ]
     assert volume == [
         (2, 20000, 0, 5, 4, 1, 3, 2, 1, 0, 0, 0),
-        (4, 19, -1, 0, 0, 0, 0, 0, 0, 0, 6, 6),
+        (2, 20004, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6),
+        (3, 2500, 0, 5, 4, 1, 3, 2, 1, 0, 0, 6),
+        (4, 312, 0, 0, 0, 0, 3, 2, 1, 0, 0, 6),
     ]
-    [score] = await connection.fetch("select * from scorecard.score")
-    assert (score["n"], score["singles"], score["began_90_n"], score["ended_90_promoters"]) == (
-        9,
-        1,
-        4,
-        1,
-    )
+    score = [
+        tuple(row)
+        for row in await connection.fetch(
+            "select grain, bucket, n, singles, began_90_n, ended_90_promoters from scorecard.score order by grain"
+        )
+    ]
+    assert score == [(2, 20000, 9, 1, 4, 1), (3, 2500, 9, 1, 4, 1), (4, 312, 0, 0, 4, 1)]
     forced = "select relforcerowsecurity from pg_class where oid = 'scorecard.volume'::regclass"
     assert await connection.fetchval(forced)
     await connection.close()

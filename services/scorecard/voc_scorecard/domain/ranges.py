@@ -12,9 +12,9 @@ HOUR_US = 3600 * SECOND
 DAY_US = 24 * HOUR_US
 
 FIVE, HOUR, DAY, BLOCK, ERA = range(5)
-"""5 minutes, 1 hour, 1 day, 32 days, 1,024 days. Buckets of a grain are numbered from 1970."""
+"""5 minutes, 1 hour, 1 day, 8 days, 64 days. Buckets of a grain are numbered from 1970."""
 
-DAYS_PER_BLOCK = 32
+DAYS_PER_BLOCK = 8
 _FIVES_PER_HOUR = 12
 _EPOCH = date(1970, 1, 1)
 

@@ -5,6 +5,7 @@ from alembic import op
 revision = "0005"
 down_revision = "0004"
 
+_DAY, _BLOCK, _ERA = 2, 3, 4
 _WINDOWS = (7, 30, 90, 365)
 _SIDES = ("began", "ended")
 _SCORED = ("n", "promoters", "detractors")
@@ -31,6 +32,17 @@ def _move(table: str, into: str, keys: str, counts: tuple[str, ...]) -> None:
         + ", ".join(f"{column} = excluded.{column}" for column in found)
     )
     op.execute(f"drop table scorecard.{table}")
+    # Blocks and eras are of other lengths now: they are summed again from the days.
+    op.execute(f"delete from scorecard.{into} where grain in ({_BLOCK}, {_ERA})")
+    for grain, days, columns in ((_BLOCK, 8, [*own, *found]), (_ERA, 64, [*found])):
+        sums = ", ".join(f"sum({c})" if c in columns else "0" for c in (*own, *found))
+        key = ", ".join(
+            {"grain": f"{grain}", "bucket": f"bucket / {days}"}.get(k, k) for k in keys.split(", ")
+        )
+        op.execute(
+            f"insert into scorecard.{into} ({keys}, {', '.join((*own, *found))}) select {key}, {sums} "
+            f"from scorecard.{into} where grain = {_DAY} group by {key}"
+        )
 
 
 def upgrade() -> None:
