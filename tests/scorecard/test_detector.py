@@ -273,7 +273,7 @@ def test_an_outbreak_does_not_become_the_new_normal() -> None:
     told = [*background(23), *outbreak("cause-5", 20.0, 72, 150, 5)]
     cells = cells_of(told)
     row = cells.scopes.index(Scope("cause-5"))
-    total = forecast(cells).total[row]
+    total = forecast(cells).before(row, np.arange(cells.buckets + 1))
     week_before = total[20 * PER_DAY] - total[13 * PER_DAY]
     last_week = total[35 * PER_DAY] - total[28 * PER_DAY]
     assert last_week < 1.6 * week_before
@@ -295,7 +295,7 @@ def test_stricter_policies_say_a_part_of_what_lenient_ones_say() -> None:
 def test_forecast_learns_the_week_and_the_level() -> None:
     cells = cells_of(background(30))
     row = cells.scopes.index(Scope())
-    total = forecast(cells).total[row]
+    total = forecast(cells).before(row, np.arange(cells.buckets + 1))
     people = np.r_[0, np.cumsum(cells.people[row])]
     for day in (31, 32, 33, 34):
         night = total[day * PER_DAY + 30] - total[day * PER_DAY]
@@ -432,7 +432,8 @@ def test_a_crossing_is_expected_from_what_is_beside_it() -> None:
     ]
     cells = cells_from(told, start=START, buckets=DAYS * PER_DAY, zone="UTC", places=PLACES)
     expected, row = forecast(cells), cells.scopes.index(here)
-    day = expected.total[row, -1] - expected.total[row, -1 - PER_DAY]
+    last = cells.buckets
+    day = expected.before(row, last) - expected.before(row, last - PER_DAY)
     assert 0.1 < day < 2 * 2 / 4
     assert expected.shape[row, -1] > 2
 

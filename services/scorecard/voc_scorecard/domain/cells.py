@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -61,7 +62,7 @@ class Cells:
     """
 
     scopes: tuple[Scope, ...]
-    people: NDArray[np.float32]
+    people: NDArray[Any]
     start: int
     zone: str
     group: NDArray[np.intp]
@@ -89,6 +90,10 @@ class Cells:
         return (moment - self.start) // BUCKET
 
 
+Counts = tuple[Scope, Sequence[int], Sequence[int]]
+"""People of one scope: buckets by number from 1970, and how many each."""
+
+
 def cells_from(
     rows: Iterable[tuple[Scope, int, int]],
     *,
@@ -98,23 +103,45 @@ def cells_from(
     places: Mapping[str, Place] | None = None,
     unwatched: Collection[str] = (),
 ) -> Cells:
-    """Cells of sparse `rows` (scope, bucket start in UTC microseconds, people).
+    """Cells of sparse `rows` (scope, bucket start in UTC microseconds, people); see `cells_counted`."""
+    by_scope: dict[Scope, tuple[list[int], list[int]]] = {}
+    for scope, moment, people in rows:
+        at, counts = by_scope.setdefault(scope, ([], []))
+        at.append(moment // BUCKET)
+        counts.append(people)
+    counted = [(scope, *columns) for scope, columns in by_scope.items()]
+    return cells_counted(
+        counted, start=start, buckets=buckets, zone=zone, places=places, unwatched=unwatched
+    )
 
-    Rows outside `start` and `buckets` are left out. Groups are chosen from the scopes that occur: a
+
+def cells_counted(
+    counted: Sequence[Counts],
+    *,
+    start: int,
+    buckets: int,
+    zone: str,
+    places: Mapping[str, Place] | None = None,
+    unwatched: Collection[str] = (),
+) -> Cells:
+    """Cells of what is `counted` of each scope, which occurs once.
+
+    Buckets outside `start` and `buckets` are left out. Groups are chosen from the scopes that occur: a
     cause or stage in a segment or product is held against all feedback of that segment or product, if
     such a row occurs, else against all feedback; `Scope()` must occur for there to be any ratio. Every
     cause and stage is watched but those causes named in `unwatched` (praise, say).
     """
-    found = list(rows)
-    scopes = tuple(sorted({scope for scope, _, _ in found}))
+    ordered = sorted(counted, key=lambda c: c[0])
+    scopes = tuple(scope for scope, _, _ in ordered)
     index = {scope: i for i, scope in enumerate(scopes)}
-    people = np.zeros((len(scopes), buckets), np.float32)
-    if found:
-        at = np.array([index[scope] for scope, _, _ in found], np.intp)
-        bucket = (np.array([moment for _, moment, _ in found], np.int64) - start) // BUCKET
-        count = np.array([n for _, _, n in found], np.float32)
+    most = max((max(people, default=0) for _, _, people in ordered), default=0)
+    # Ten minutes seldom hold many people: half the memory, while sums of duplicates still fit.
+    small = most < 2**12
+    people: NDArray[Any] = np.zeros((len(scopes), buckets), np.int16 if small else np.float32)
+    for row, (_, at, counts) in zip(people, ordered, strict=True):
+        bucket = np.array(at, np.int64) - start // BUCKET
         inside = (bucket >= 0) & (bucket < buckets)
-        np.add.at(people, (at[inside], bucket[inside]), count[inside])
+        np.add.at(row, bucket[inside], np.array(counts, people.dtype)[inside])
     group, theme = _arrange(scopes, index, places or {})
     watched = np.array(
         [bool(s.cause or s.stage) and s.cause not in unwatched for s in scopes], np.bool_

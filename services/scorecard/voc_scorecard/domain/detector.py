@@ -28,7 +28,8 @@ ONSET_BUCKETS = 5 * DAY_BUCKETS
 ONSET_SLACK = 6.0
 """Log-likelihood by which a start may fall short of the best and still be in the range. Faults that come
 on slowly make Wilks' 1.35 (90 %) far too narrow; this covers 94 % of simulated onsets (bench/hot_issues.py)."""
-_BATCH = 128
+_BATCH = 2**18
+"""Windows of one width that are looked at together, of as many cells as that is: memory stays bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +120,9 @@ def evaluate(
     look = _Look(cells, expected, policy)
     watched = np.flatnonzero(cells.watched)
     alarms: list[Alarm] = []
-    for begin in range(0, len(watched), _BATCH):
-        rows = watched[begin : begin + _BATCH]
+    batch = -(-_BATCH // (last - first))
+    for begin in range(0, len(watched), batch):
+        rows = watched[begin : begin + batch]
         evidence, holding, window = look.evidence(rows, np.arange(first, last) + 1)
         raised = evidence >= threshold
         held = (holding >= policy.hold) & hourly & ~asleep
@@ -156,7 +158,7 @@ class _Look:
         self._cells, self._expected, self._policy = cells, expected, policy
         # sums of people are whole numbers: half the memory is exact enough
         self._sums = np.zeros((len(cells.scopes), cells.buckets + 1), np.float32)
-        np.cumsum(cells.people, axis=1, out=self._sums[:, 1:])
+        np.cumsum(cells.people, axis=1, dtype=np.float32, out=self._sums[:, 1:])
 
     def evidence(self, rows: Indices, ends: Indices) -> tuple[Floats, Floats, Indices]:
         """Most evidence over all windows and over those that hold, and its window; (rows, ends)."""
@@ -243,17 +245,17 @@ class _Look:
 
     def _people(self, rows: Indices, ends: Indices, width: int) -> NDArray[np.float32]:
         """People in the windows of one width, shape (rows, ends)."""
-        sums = self._sums[rows]
-        return sums[:, ends] - sums[:, np.maximum(ends - width, 0)]
+        cells = rows[:, None]
+        return self._sums[cells, ends] - self._sums[cells, np.maximum(ends - width, 0)]
 
     def _span(
         self, rows: Indices, ends: Indices, width: Indices | np.intp
     ) -> tuple[Floats, Floats]:
         begins = np.maximum(ends - width, 0)
-        total = self._expected.total
+        before = self._expected.before
         return (
             (self._sums[rows, ends] - self._sums[rows, begins]).astype(np.float64),
-            total[rows, ends] - total[rows, begins],
+            before(rows, ends) - before(rows, begins),
         )
 
     def _others(
@@ -271,8 +273,8 @@ class _Look:
         """
         begins = np.arange(max(0, end - ONSET_BUCKETS), end)
         people = (self._sums[row, end] - self._sums[row, begins]).astype(np.float64)
-        total = self._expected.total
-        mean = np.maximum((total[row, end] - total[row, begins]) * ratio, 1e-6)
+        before = self._expected.before
+        mean = np.maximum((before(row, end) - before(row, begins)) * ratio, 1e-6)
         more = people > mean
         gain = np.where(
             more, people * np.log(np.maximum(people, 1e-9) / mean) - (people - mean), 0.0

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from voc_scorecard.domain.cells import HOUR_BUCKETS, Calendar, Cells, Scope, calendar
+from voc_scorecard.domain.cells import Calendar, Cells, Scope, calendar
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -47,8 +47,9 @@ RATIO_PRIOR = 10.0
 class Forecast:
     """The expectation of every bucket as it stood when its local day began.
 
-    `total` has shape (cells, buckets + 1): people expected before each bucket at volume ratio 1, so a
-    window's expectation is a difference. `shape` (cells, days) is the Gamma shape of the level: the number
+    `total` has shape (cells, hours + 1): people expected before each hour at volume ratio 1; within an hour
+    expectations are even, so `before` says it of every bucket from `hour` and the `part` of it that is over
+    by then (buckets + 1). `shape` (cells, days) is the Gamma shape of the level: the number
     of people that it rests on. `swing` (days) is the squared relative swing of rates from day to day, common
     to all cells; `phi` (cells, days) by how much the variance of a cell exceeds what all this explains, at
     least 1. `day` is the local day of each bucket. `known_days` counts the days of data before each local
@@ -56,12 +57,20 @@ class Forecast:
     """
 
     total: Floats
+    hour: Indices
+    part: Floats
     shape: Floats
     phi: Floats
     swing: Floats
     day: NDArray[np.intp]
     known_days: NDArray[np.intp]
     live: Floats
+
+    def before(self, rows: Indices | int, buckets: Indices | int) -> Floats:
+        """People expected before these buckets in these cells; a window's expectation is a difference."""
+        hour, part = self.hour[buckets], self.part[buckets]
+        begin = self.total[rows, hour]
+        return begin + part * (self.total[rows, hour + 1] - begin)
 
 
 def forecast(cells: Cells) -> Forecast:
@@ -85,15 +94,16 @@ def forecast(cells: Cells) -> Forecast:
         phi[:, day] = levels.phi()
         swing[day] = levels.swing()
         live[day] = levels.live()
-    total = np.zeros((count, cells.buckets + 1))
-    parts = (when.share_of_hour * HOUR_BUCKETS)[when.hour]
-    for row in range(
-        count
-    ):  # one at a time: a matrix of buckets is the largest thing there is here
-        np.cumsum(per_hour[row, when.hour] / parts, out=total[row, 1:])
+    total = np.zeros((count, len(when.first_bucket) + 1))
+    np.cumsum(per_hour, axis=1, out=total[:, 1:])
+    hour = np.append(when.hour, when.hour[-1:])
+    size = np.diff(np.append(when.first_bucket, cells.buckets))
+    part = (np.arange(cells.buckets + 1) - when.first_bucket[hour]) / size[hour]
     day_of_bucket = when.day_of_hour[when.hour]
     known = np.maximum(0, np.arange(when.days) - levels.first_day(when))
-    return Forecast(total, shape, phi, swing, day_of_bucket, known.astype(np.intp), live)
+    return Forecast(
+        total, hour, part, shape, phi, swing, day_of_bucket, known.astype(np.intp), live
+    )
 
 
 def volume_ratio(seen: Floats, expected: Floats, towards: Floats | float = 1.0) -> Floats:

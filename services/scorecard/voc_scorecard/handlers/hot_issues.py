@@ -13,7 +13,7 @@ import msgspec
 from voc_common.events import FeedbackClassified, HotIssueChanged
 from voc_common.postgres import Transaction
 
-from voc_scorecard.domain.cells import BUCKET, DAY_BUCKETS, Cells, Place, Scope, cells_from
+from voc_scorecard.domain.cells import BUCKET, DAY_BUCKETS, Cells, Counts, Place, cells_counted
 from voc_scorecard.domain.detector import Alarm, Policy, evaluate
 from voc_scorecard.domain.dimensions import scope
 from voc_scorecard.domain.episodes import Episode, episodes
@@ -117,13 +117,13 @@ async def _causes(tx: Transaction, tenant: str) -> _Causes:
 
 
 async def _cells(tx: Transaction, watched: Watch, start: int, until: int, known: _Causes) -> Cells:
-    rows: list[tuple[Scope, int, int]] = []
+    counted: list[Counts] = []
     for r in await hot_issues.pulses(tx, watched.tenant, start, until):
         where = scope(r.cell)
         if where is not None:
-            rows.append((where, r.bucket * BUCKET, r.people))
-    return cells_from(
-        rows,
+            counted.append((where, r.buckets, r.people))
+    return cells_counted(
+        counted,
         start=start * BUCKET,
         buckets=until - start,
         zone=watched.zone,

@@ -100,10 +100,11 @@ async def judged(tx: Transaction, watch: Watch, bucket: int) -> None:
 
 
 async def pulses(tx: Transaction, tenant: str, start: int, until: int) -> Sequence[Any]:
-    """People per cell and bucket in [start, until)."""
+    """Buckets in [start, until) and the people in each, two arrays a cell."""
     return await tx.rows(
+        "select cell, array_agg(bucket) as buckets, array_agg(people) as people from ("
         "select cell, bucket, sum(people)::int as people from scorecard.pulse where tenant = :tenant "
-        "and bucket >= :start and bucket < :until group by cell, bucket having sum(people) <> 0",
+        "and bucket >= :start and bucket < :until group by cell, bucket having sum(people) <> 0) as x group by cell",
         tenant=tenant,
         start=start,
         until=until,
