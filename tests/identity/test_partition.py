@@ -28,6 +28,7 @@ from voc_identity.domain.cluster import cluster
 from voc_identity.domain.normalise import key_rules, normalise
 from voc_identity.domain.records import Cut, Must, Record
 from voc_identity.handlers import people, recluster, records
+from voc_identity.handlers.found import edge_of
 from voc_identity.repository import EdgeRow, RecordKey
 from voc_identity.settings import IdentitySettings
 
@@ -299,9 +300,7 @@ async def test_commands_between_deliveries(
         )
     told.erased = {r.record_id for r in gone}
     there = {e.record_id for e in told.events} - told.erased
-    told.edges = [
-        recluster.edge_of(repository.EdgeRow(tenant=tenant, **dict(e)), there) for e in edges
-    ]
+    told.edges = [edge_of(repository.EdgeRow(tenant=tenant, **dict(e)), there) for e in edges]
     assert told.edges
     assert len(told.erased) >= 0.05 * len(all_records)
     assert len(told.events) - len(all_records) >= 0.1 * len(all_records), "edited"

@@ -7,7 +7,8 @@ from voc_common.events import RecordsErased
 from voc_common.postgres import Transaction
 
 from voc_identity import repository
-from voc_identity.handlers.recluster import Intent, Outcome, recluster
+from voc_identity.handlers.found import Intent
+from voc_identity.handlers.recluster import Outcome, recluster
 from voc_identity.handlers.records import clock, moved, rules_of
 from voc_identity.repository import RecordKey, Row
 from voc_identity.settings import IdentitySettings

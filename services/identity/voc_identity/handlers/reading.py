@@ -13,8 +13,8 @@ from voc_identity.domain.cluster import cluster
 from voc_identity.domain.evidence import Link, Relation, evidence
 from voc_identity.domain.normalise import Unlinked, key_rules, normalise, read_key
 from voc_identity.domain.records import Record
+from voc_identity.handlers.found import edge_of
 from voc_identity.handlers.people import current_person
-from voc_identity.handlers.recluster import edge_of
 from voc_identity.handlers.records import rules_of
 from voc_identity.repository import Row
 from voc_identity.settings import IdentitySettings

@@ -24,7 +24,8 @@ from voc_common.postgres import Transaction
 from voc_identity import repository
 from voc_identity.domain.normalise import KeyRules, Keys, key_rules, normalise
 from voc_identity.domain.records import Rules
-from voc_identity.handlers.recluster import Intent, recluster
+from voc_identity.handlers.found import Intent
+from voc_identity.handlers.recluster import recluster
 from voc_identity.repository import RecordKey, Row
 from voc_identity.settings import IdentitySettings
 

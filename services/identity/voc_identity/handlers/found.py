@@ -1,0 +1,213 @@
+"""What an attempt to cluster anew has found under its locks, and what follows of it; nothing here waits."""
+
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+from msgspec import Struct
+
+from voc_identity.domain.cluster import cluster
+from voc_identity.domain.records import Cut, Edge, Must, Record, Rules
+from voc_identity.repository import EdgeRow, HashKey, KeyState, RecordKey, Row, Twin, Written
+
+_encode = msgspec.msgpack.Encoder().encode
+_Holder = tuple[str, bytes, str]
+
+
+class Intent(Struct, frozen=True, gc=False, kw_only=True):
+    """What a record shall become: a newer revision, or, without an atom, erased for good.
+
+    With `reread` the revision stays and the identifiers are read anew, by other rules.
+    """
+
+    rev_version: str = ""
+    source: str = ""
+    occurred_at: int = 0
+    identifiers: bytes = b""
+    atom: Record | None = None
+    profile: bytes = b""
+    reread: bool = False
+
+
+@dataclass(slots=True)
+class Found:
+    """Records and values as they stand, and what is meant to become of some.
+
+    `intents` are clustered anew, those `following` a twin of `twins` are not. `seen` is what was known of
+    the records that are meant, `members` all records of the locked components; `atoms_before` are those of
+    `seen`, the `universe` those of all members with the intents carried out. `states` are the values'.
+    """
+
+    rules: Rules
+    now: int
+    intents: dict[RecordKey, Intent] = field(default_factory=dict[RecordKey, Intent])
+    following: dict[RecordKey, Intent] = field(default_factory=dict[RecordKey, Intent])
+    twins: dict[RecordKey, Twin] = field(default_factory=dict[RecordKey, Twin])
+    seen: dict[RecordKey, Row] = field(default_factory=dict[RecordKey, Row])
+    atoms_before: dict[RecordKey, Record] = field(default_factory=dict[RecordKey, Record])
+    members: dict[RecordKey, Row] = field(default_factory=dict[RecordKey, Row])
+    universe: dict[RecordKey, Record] = field(default_factory=dict[RecordKey, Record])
+    states: dict[HashKey, KeyState] = field(default_factory=dict[HashKey, KeyState])
+
+    def leaving(self) -> set[HashKey]:
+        """Values that the records that are clustered anew held until now."""
+        return hashes({k: a for k, a in self.atoms_before.items() if k in self.intents})
+
+    def by_tenant(self) -> dict[str, list[Record]]:
+        """The universe, tenant by tenant."""
+        atoms: dict[str, list[Record]] = {}
+        for key, atom in self.universe.items():
+            atoms.setdefault(key[0], []).append(atom)
+        return atoms
+
+    def changed(
+        self, edges: Iterable[EdgeRow], generic: Mapping[HashKey, bool]
+    ) -> dict[RecordKey, Row]:
+        """Records that are others now, the erased and the following ones among them."""
+        new = self._clustered(edges, generic)
+        changed = {k: r for k, r in new.items() if r != self.members.get(k)}
+        changed |= {k: self._emptied(k) for k, i in self.intents.items() if i.atom is None}
+        return changed | {k: self._followed(k, i) for k, i in self.following.items()}
+
+    def written(self, changed: Mapping[RecordKey, Row], generic: Mapping[HashKey, bool]) -> Written:
+        """What is to be written so that these records are as they `changed`."""
+        rows = {**self.members, **changed}
+        after = {k: KeyState("", flag) for k, flag in generic.items()}
+        for key, atom in self.universe.items():
+            for value in atom.keys:
+                if not generic[key[0], value.hash]:
+                    after[key[0], value.hash] = KeyState(rows[key].component, False)
+        held, left = self._holders(generic)
+        first: dict[HashKey, str] = {}
+        for (tenant, record_id), intent in sorted(self.intents.items()):
+            if intent.profile:
+                first.setdefault((tenant, intent.profile), record_id)
+        return Written(
+            records=list(changed.values()),
+            seen=self.seen | self.members,
+            keys={k: s for k, s in after.items() if s != self.states.get(k)},
+            held=held,
+            left=left,
+            profiles=first,
+        )
+
+    def moved(self, key: RecordKey, row: Row) -> bool:
+        """Whether a known record has another person or account now."""
+        before = self.before(key)
+        return before is not None and before.counter != row.counter and not row.erased
+
+    def before(self, key: RecordKey) -> Row | None:
+        """A record as it was known."""
+        return self.members.get(key) or self.seen.get(key)
+
+    def _clustered(
+        self, edges: Iterable[EdgeRow], generic: Mapping[HashKey, bool]
+    ) -> dict[RecordKey, Row]:
+        result: dict[RecordKey, Row] = {}
+        for tenant, atoms in self.by_tenant().items():
+            there = {atom.record_id for atom in atoms}
+            manual = [edge_of(e, there) for e in edges if e.tenant == tenant]
+            hashes = frozenset(h for (t, h), flag in generic.items() if t == tenant and flag)
+            persons = cluster(atoms, manual, self.rules, generic=hashes).persons
+            named = {
+                r for e in edges if e.tenant == tenant for r in (*e.left_records, *e.right_records)
+            }
+            spoken_of = {p.component for p in persons if not named.isdisjoint(p.members)}
+            for person in persons:
+                name = person.person_id if person.identifiable else ""
+                for record_id in person.members:
+                    key = (tenant, record_id)
+                    row = self._row(key, person.component, name, person.account)
+                    if row.manual != (person.component in spoken_of):
+                        row = msgspec.structs.replace(row, manual=not row.manual)
+                    result[key] = row
+        return result
+
+    def _row(self, key: RecordKey, component: str, person: str, account: str) -> Row:
+        before = self.before(key)
+        intent = self.intents.get(key)
+        row = before or Row(tenant=key[0], record_id=key[1])
+        if intent and intent.atom:
+            row = msgspec.structs.replace(
+                row,
+                atom=_encode(intent.atom),
+                identifiers=intent.identifiers,
+                profile=intent.profile,
+            )
+            if not intent.reread:
+                row = msgspec.structs.replace(
+                    row,
+                    rev_version=intent.rev_version,
+                    source=intent.source,
+                    occurred_at=intent.occurred_at,
+                )
+        if before is None or (before.person, before.account) != (person, account):
+            row = msgspec.structs.replace(
+                row, person=person, account=account, counter=row.counter + 1, decided_at=self.now
+            )
+        return (
+            row if row.component == component else msgspec.structs.replace(row, component=component)
+        )
+
+    def _followed(self, key: RecordKey, intent: Intent) -> Row:
+        twin = self.twins[key]
+        return Row(
+            tenant=key[0],
+            record_id=key[1],
+            rev_version=intent.rev_version,
+            source=intent.source,
+            occurred_at=intent.occurred_at,
+            identifiers=intent.identifiers,
+            atom=_encode(intent.atom),
+            component=twin.component,
+            person=twin.person,
+            account=twin.account,
+            counter=1,
+            decided_at=self.now,
+            profile=intent.profile,
+        )
+
+    def _emptied(self, key: RecordKey) -> Row:
+        before = self.before(key)
+        counter = before.counter + 1 if before else 1
+        return Row(
+            tenant=key[0], record_id=key[1], counter=counter, decided_at=self.now, erased=True
+        )
+
+    def _holders(self, generic: Mapping[HashKey, bool]) -> tuple[set[_Holder], set[_Holder]]:
+        """Who holds a generic value, and who no longer: no component leads to them.
+
+        Of records that follow one another it is enough to note one (they add no name and no id), and all of
+        a component are noted anew when any of it changes, so the last of them is noted before it is alone.
+        """
+        left = {
+            (k[0], v.hash, k[1])
+            for k, a in self.atoms_before.items()
+            if k in self.intents
+            for v in a.keys
+        }
+        held = {
+            (k[0], v.hash, k[1])
+            for k, a in (self.universe.items() if True in generic.values() else ())
+            for v in a.keys
+            if generic[k[0], v.hash]
+        }
+        return held, left - held
+
+
+def hashes(atoms: Mapping[RecordKey, Record]) -> set[HashKey]:
+    """The values of these records."""
+    return {(key[0], value.hash) for key, atom in atoms.items() for value in atom.keys}
+
+
+def edge_of(row: EdgeRow, there: Container[str]) -> Edge:
+    """A manual edge as clustering reads it.
+
+    A merge names all records that the two persons had; it ties the first of each side that is `there`,
+    so that erasing one of them does not undo it.
+    """
+    if row.kind == "must":
+        sides = (sorted(row.left_records), sorted(row.right_records))
+        a, b = (next((r for r in side if r in there), side[0]) for side in sides)
+        return Must(row.edge, a, b)
+    return Cut(row.edge, frozenset(row.left_records), frozenset(row.right_records))
