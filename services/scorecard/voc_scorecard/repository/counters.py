@@ -1,11 +1,13 @@
 """Counters: one sorted upsert per table and batch, in the worker's shard; reads sum over shards."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import chain
 
 from voc_common.postgres import Transaction
 from voc_common.postgres.arrays import numbers, texts, unnest
 
+from voc_scorecard.domain.chains import WINDOWS
 from voc_scorecard.domain.contributions import (
     BEGAN,
     ENDED,
@@ -18,13 +20,19 @@ from voc_scorecard.domain.latest import Latest
 from voc_scorecard.repository.groups import KEEP, PersonKey, keeping
 
 _AT = {"grain": "smallint", "bucket": "int"}
-COLUMNS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
-    "volume": (_AT, ("records", "people", "singles", *BEGAN.values(), *ENDED.values())),
+_FACTS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
+    "volume": (_AT, ("records", "people", "singles")),
     "pulse": ({"bucket": "int"}, ("people",)),
-    "score": (
-        {"metric": "text"} | _AT,
-        (*SCORED, "singles", *chain(*REPLACED.values(), *REPLACING.values())),
-    ),
+    "score": ({"metric": "text"} | _AT, (*SCORED, "singles")),
+}
+_LINKS = {
+    "volume": {w: (BEGAN[w], ENDED[w]) for w in WINDOWS},
+    "pulse": dict[int, tuple[str, ...]](),
+    "score": {w: (*REPLACED[w], *REPLACING[w]) for w in WINDOWS},
+}
+COLUMNS = {
+    table: (keys, (*facts, *chain(*_LINKS[table].values())))
+    for table, (keys, facts) in _FACTS.items()
 }
 """Key columns beside tenant and cell with their types, then what is counted."""
 
@@ -40,12 +48,13 @@ def _upsert(table: str, keys: dict[str, str], counts: Sequence[str]) -> str:
     )
 
 
-_ADD = (
-    "with "
-    + ", ".join(f"{table} as ({_upsert(table, *columns)})" for table, columns in COLUMNS.items())
-    + f", kept as ({KEEP}) select"
-)
-"""Every table in one statement, one round trip: they stand in one order for all workers."""
+@lru_cache(maxsize=64)
+def _add(counted: tuple[tuple[str, tuple[str, ...]], ...]) -> str:
+    """Every table in one statement, one round trip: they stand in one order for all workers."""
+    parts = [
+        f"{table} as ({_upsert(table, _FACTS[table][0], counts)})" for table, counts in counted
+    ]
+    return f"with {', '.join(parts)}, kept as ({KEEP}) select"
 
 
 async def add(
@@ -56,9 +65,15 @@ async def add(
     Sorted by the key with the cell last: two workers that move the same counters take them in one order.
     """
     arrays: dict[str, str] = {}
-    for table, (keys, counts) in COLUMNS.items():
+    counted: list[tuple[str, tuple[str, ...]]] = []
+    for table, (keys, facts) in _FACTS.items():
+        # Most batches move links of a window or two; the columns of the others are left out.
+        there = {name for columns in moved[table].values() for name in columns}
+        links = [names for names in _LINKS[table].values() if not there.isdisjoint(names)]
+        counts = (*facts, *chain(*links))
+        counted.append((table, counts))
         arrays |= _columns(table, keys, counts, moved[table])
-    await tx.run(_ADD, shard=tx.shard, **arrays, **keeping(latest))
+    await tx.run(_add(tuple(counted)), shard=tx.shard, **arrays, **keeping(latest))
 
 
 def _columns(
