@@ -10,7 +10,7 @@ from typing import Any
 
 from voc_common import bus, wire
 from voc_common.events import ActivityIdentified, FeedbackIdentified, RecordsMoved
-from voc_identity.handlers.recluster import edge_of
+from voc_identity.handlers.found import edge_of
 from voc_identity.repository import EdgeRow
 from voc_taxonomy import models
 from voc_taxonomy.domain.decisions import decide
