@@ -45,7 +45,7 @@ async def stage(number: int, servers: str, url: str) -> None:
             await producer.publish(
                 [Outgoing(topic(number + 1), m.key, m.value, HEADERS) for m in messages]
             )
-        consumer.commit(messages)
+        await consumer.commit(messages)
 
 
 def process(number: int, servers: str, url: str) -> None:

@@ -36,7 +36,7 @@ async def warm(place: Ground, records: int) -> dict[str, Any]:
             messages = await consumer.poll(BATCH, 0)
             read += len(messages)
             if messages:
-                consumer.commit(messages)
+                await consumer.commit(messages)
 
     reading = asyncio.create_task(consume())
     for _ in range(10):

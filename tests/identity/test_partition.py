@@ -465,12 +465,12 @@ async def test_components_that_meet_between_look_and_lock(
                 seen.update({k: t for k, t in found.items() if k not in seen})
                 return there, {k: seen[k] for k in found}
 
-            async def as_first_seen(tx: Transaction, profiles: dict[RecordKey, bytes]) -> Any:
-                del tx
+            async def as_first_seen(tx: Transaction, profiles: Any, twins: Any) -> Any:
+                del tx, twins
                 return {k: seen[k] for k in profiles}
 
             monkeypatch.setattr(repository, "rows_or_twins", looked)
-            monkeypatch.setattr(repository, "twins", as_first_seen)
+            monkeypatch.setattr(repository, "twins_again", as_first_seen)
     # One of the two components keeps its name when they meet: the late record belongs to each in turn.
     right = [
         await meeting(database, settings, f"{side}{guarded}{guard}", side, twin=guard == "stands")

@@ -165,7 +165,7 @@ class Stage:
             else:
                 break
         if generation == self._consumer.generation:
-            self._consumer.commit(messages)
+            await self._consumer.commit(messages)
 
     async def _handle(self, messages: list[Message]) -> None:
         suspicious = await self._attempted(messages)

@@ -29,9 +29,7 @@ class Consumer:
         self._topics = [namespace + t for t in topics]
         self.turn = asyncio.Lock()
         self.generation = 0
-        self._witness: dict[str, Any] = {}
-        self._behind: dict[Any, int] = {}
-        self._committing: asyncio.Task[None] | None = None
+        self._committed: dict[str, set[Any]] = {}
         self._consumer: Any = aiokafka.AIOKafkaConsumer(
             bootstrap_servers=servers,
             group_id=namespace + group,
@@ -60,7 +58,6 @@ class Consumer:
         """Leave the group."""
         with contextlib.suppress(errors.KafkaError, OSError, TimeoutError):
             async with asyncio.timeout(10):
-                await self.committed()
                 await self._consumer.stop()
 
     def _split(self) -> tuple[list[Any], list[Any]]:
@@ -114,37 +111,29 @@ class Consumer:
 
     async def _begin(self, places: Sequence[Any]) -> None:
         """Read partitions without a committed position from their beginning; raises `PositionLost`."""
-        for topic in sorted({tp.topic for tp in places} & self._witness.keys()):
+        for topic in sorted({tp.topic for tp in places} & self._committed.keys()):
             # With a topic Kafka deletes the positions in it: what was not read by then is skipped.
-            if await self._consumer.committed(self._witness[topic]) is None:
+            mine = self._committed[topic]
+            if (
+                not mine.isdisjoint(places)
+                or await self._consumer.committed(next(iter(mine))) is None
+            ):
                 raise PositionLost(f"{topic} was deleted and made anew")
         await self._consumer.seek_to_beginning(*places)
 
-    def commit(self, messages: Sequence[Message]) -> None:
-        """Commit the positions behind these messages, while the next are read and handled.
-
-        A lost race or a lost commit is no loss: they are read again.
-        """
+    async def commit(self, messages: Sequence[Message]) -> None:
+        """Commit the positions behind these messages. A lost race is no loss: they are read again."""
+        positions: dict[Any, int] = {}
         for m in messages:
             tp = TopicPartition(self._namespace + m.topic, m.partition)
-            self._behind[tp] = max(self._behind.get(tp, 0), m.offset + 1)
-        if self._committing is None or self._committing.done():
-            self._committing = asyncio.create_task(self._commit())
-
-    async def committed(self) -> None:
-        """Wait until all positions are committed, as far as they can be."""
-        if self._committing is not None:
-            await self._committing
-
-    async def _commit(self) -> None:
-        while self._behind:
-            positions, self._behind = self._behind, {}
-            try:
-                await self._consumer.commit(positions)
-            except (errors.KafkaError, OSError) as error:
-                log.info("positions not committed, will be read again: %s", error)
-            else:
-                self._witness |= {tp.topic: tp for tp in positions}
+            positions[tp] = max(positions.get(tp, 0), m.offset + 1)
+        try:
+            await self._consumer.commit(positions)
+        except (errors.KafkaError, OSError) as error:
+            log.info("positions not committed, will be read again: %s", error)
+        else:
+            for tp in positions:
+                self._committed.setdefault(tp.topic, set()).add(tp)
 
     async def rewind_to(self, messages: Sequence[Message]) -> None:
         """Read these messages again: their batch was abandoned."""
@@ -193,7 +182,6 @@ class _Listener(aiokafka.ConsumerRebalanceListener):
         """Finish the batch in flight before its partitions are given up."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(20), self._owner.turn:
-                await self._owner.committed()
                 self._owner.generation += 1
 
     async def on_partitions_assigned(  # pyright: ignore[reportIncompatibleMethodOverride]

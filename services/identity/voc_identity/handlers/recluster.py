@@ -124,7 +124,7 @@ class _Attempt:
         if not self.found.following:
             return
         profiles = {k: i.profile for k, i in self.found.following.items()}
-        now = await repository.twins(self.tx, profiles)
+        now = await repository.twins_again(self.tx, profiles, self.found.twins)
         for key, intent in self.found.following.items():
             twin = now.get(key)
             if not stands(twin, self.found.twins[key]):

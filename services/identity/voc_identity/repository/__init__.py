@@ -7,7 +7,7 @@ from voc_identity.repository.records import (
     records_of,
     rows,
     rows_or_twins,
-    twins,
+    twins_again,
 )
 from voc_identity.repository.shapes import EdgeRow, HashKey, KeyState, RecordKey, Row, Twin
 from voc_identity.repository.tenants import (
@@ -57,7 +57,7 @@ __all__ = [
     "rows",
     "rows_or_twins",
     "rules",
-    "twins",
+    "twins_again",
     "write",
 ]
 

@@ -64,16 +64,25 @@ async def members(tx: Transaction, components: Iterable[RecordKey]) -> dict[Reco
     return {(r[0], r[1]): row(r) for r in found}
 
 
-# Laterals keep the order of the look-ups, and each to its key, whatever the statistics say.
-_TWIN = (
-    "select r.record_id, r.component, r.person, r.account from (select p.record_id from identity.profile as p "
-    "where p.tenant = x.tenant and p.hash = x.hash offset 0) as p "
-    "cross join lateral (select r.* from identity.record as r "
-    "where r.tenant = x.tenant and r.record_id = p.record_id offset 0) as r "
-    "where r.record_id < x.id and r.profile = x.hash and r.person <> '' and not r.manual "
-    "and not exists (select from identity.edge_record as e where e.tenant = x.tenant and e.record_id = x.id)"
+def _twin(noted: str) -> str:
+    """SQL for the twin of a record `x`, if the one that is `noted` still is one.
+
+    Laterals keep the order of the look-ups, and each to its key, whatever the statistics say.
+    """
+    return (
+        f"select r.record_id, r.component, r.person, r.account from ({noted} offset 0) as p "
+        "cross join lateral (select r.* from identity.record as r "
+        "where r.tenant = x.tenant and r.record_id = p.record_id offset 0) as r "
+        "where r.record_id < x.id and r.profile = x.hash and r.person <> '' and not r.manual "
+        "and not exists (select from identity.edge_record as e where e.tenant = x.tenant and e.record_id = x.id)"
+    )
+
+
+_TWIN = _twin(
+    "select p.record_id from identity.profile as p where p.tenant = x.tenant and p.hash = x.hash"
 )
-_ARRIVING = unnest(ID | {"hash": "bytea"})
+_SAME_TWIN = _twin("select x.twin as record_id")
+_ARRIVING = {**ID, "hash": "bytea"}
 
 
 def _arriving(profiles: Mapping[RecordKey, bytes]) -> dict[str, str]:
@@ -85,14 +94,14 @@ def _arriving(profiles: Mapping[RecordKey, bytes]) -> dict[str, str]:
     }
 
 
-async def twins(tx: Transaction, profiles: Mapping[RecordKey, bytes]) -> dict[RecordKey, Twin]:
-    """Of records that are not there yet: an earlier record of the same profile that belongs to a person.
-
-    Left out are those of components of which people said something, and records that people spoke of.
-    """
+async def twins_again(
+    tx: Transaction, profiles: Mapping[RecordKey, bytes], twins: Mapping[RecordKey, Twin]
+) -> dict[RecordKey, Twin]:
+    """These twins of records that are not there yet, as they stand now; those that no longer are twins are left out."""
     found: Any = await tx.rows(
-        f"select x.tenant, x.id, t.* from {_ARRIVING} cross join lateral ({_TWIN}) as t",
+        f"select x.tenant, x.id, t.* from {unnest(_ARRIVING | {'twin': 'text'})} cross join lateral ({_SAME_TWIN}) as t",
         **_arriving(profiles),
+        twin=texts([twins[key].record_id for key in sorted(profiles)]),
     )
     return {(r[0], r[1]): Twin(*r[2:]) for r in found}
 
@@ -100,9 +109,13 @@ async def twins(tx: Transaction, profiles: Mapping[RecordKey, bytes]) -> dict[Re
 async def rows_or_twins(
     tx: Transaction, profiles: Mapping[RecordKey, bytes]
 ) -> tuple[dict[RecordKey, Row], dict[RecordKey, Twin]]:
-    """Records by id, and of those that are not there their `twins`, in one look; an empty profile has none."""
+    """Records by id, and of those that are not there their twins, in one look; an empty profile has none.
+
+    A twin is an earlier record of the same profile that belongs to a person. Left out are those of components
+    of which people said something, and records that people spoke of.
+    """
     found: Any = await tx.rows(
-        f"select x.tenant, x.id, t.record_id, t.component, t.person, t.account, {OF_R} from {_ARRIVING} "
+        f"select x.tenant, x.id, t.record_id, t.component, t.person, t.account, {OF_R} from {unnest(_ARRIVING)} "
         "left join lateral (select r.* from identity.record as r "
         "where r.tenant = x.tenant and r.record_id = x.id offset 0) as r on true "
         f"left join lateral (select * from ({_TWIN}) as t where r.record_id is null and x.hash <> '' offset 0) as t "
@@ -134,7 +147,7 @@ PROFILES = (
 )
 """Notes a record of each profile, an earlier one or one that still has it instead of the one noted.
 
-Only a hint, which `twins` does not believe: an erased or edited record may still be noted.
+Only a hint, which looking for twins does not believe: an erased or edited record may still be noted.
 """
 
 
