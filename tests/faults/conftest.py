@@ -56,9 +56,9 @@ async def whole(own: Own) -> AsyncIterator[System]:
         await asyncio.shield(system.stop())
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def stand() -> AsyncIterator[Stand]:
-    """Everything, one worker of each, behind proxies and on a small disk."""
+    """Everything, one worker of each, behind proxies and on a small disk; started once, each test has its tenants."""
     async with standing(workers=1) as found:
         yield found
 
