@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from voc_scorecard.domain.cells import Calendar, Cells, Scope, calendar
+from voc_scorecard.domain.cells import HOUR_BUCKETS, Calendar, Cells, Scope, calendar
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -47,9 +47,9 @@ RATIO_PRIOR = 10.0
 class Forecast:
     """The expectation of every bucket as it stood when its local day began.
 
-    `total` has shape (cells, hours + 1): people expected before each hour at volume ratio 1; within an hour
-    expectations are even, so `before` says it of every bucket from `hour` and the `part` of it that is over
-    by then (buckets + 1). `shape` (cells, days) is the Gamma shape of the level: the number
+    At volume ratio 1, `total` (cells, hours) are the people expected before each hour and `rate` those in
+    each of its buckets; `before` says it of every bucket from its `hour` and its `place` in that (buckets + 1).
+    `shape` (cells, days) is the Gamma shape of the level: the number
     of people that it rests on. `swing` (days) is the squared relative swing of rates from day to day, common
     to all cells; `phi` (cells, days) by how much the variance of a cell exceeds what all this explains, at
     least 1. `day` is the local day of each bucket. `known_days` counts the days of data before each local
@@ -57,8 +57,9 @@ class Forecast:
     """
 
     total: Floats
+    rate: Floats
     hour: Indices
-    part: Floats
+    place: Indices
     shape: Floats
     phi: Floats
     swing: Floats
@@ -68,9 +69,8 @@ class Forecast:
 
     def before(self, rows: Indices | int, buckets: Indices | int) -> Floats:
         """People expected before these buckets in these cells; a window's expectation is a difference."""
-        hour, part = self.hour[buckets], self.part[buckets]
-        begin = self.total[rows, hour]
-        return begin + part * (self.total[rows, hour + 1] - begin)
+        hour = self.hour[buckets]
+        return self.total[rows, hour] + self.place[buckets] * self.rate[rows, hour]
 
 
 def forecast(cells: Cells) -> Forecast:
@@ -78,7 +78,7 @@ def forecast(cells: Cells) -> Forecast:
     when = calendar(cells)
     hourly = np.add.reduceat(cells.people, when.first_bucket, axis=1, dtype=np.float64)
     levels = _Levels(cells, when, hourly)
-    per_hour = np.zeros_like(hourly)
+    rate = np.zeros_like(hourly)
     count = len(cells.scopes)
     shape = np.full((count, when.days), PRIOR_PEOPLE)
     phi = np.ones((count, when.days))
@@ -89,20 +89,21 @@ def forecast(cells: Cells) -> Forecast:
         if day > GUARD:
             levels.learn(day - GUARD - 1, slice(edges[day - GUARD - 1], edges[day - GUARD]))
         hours = slice(edges[day], edges[day + 1])
-        per_hour[:, hours] = levels.expected(hours)
+        rate[:, hours] = levels.expected(hours)
         shape[:, day] = levels.shape()
         phi[:, day] = levels.phi()
         swing[day] = levels.swing()
         live[day] = levels.live()
-    total = np.zeros((count, len(when.first_bucket) + 1))
-    np.cumsum(per_hour, axis=1, out=total[:, 1:])
-    hour = np.append(when.hour, when.hour[-1:])
+    # Sums of whole hours only: what is expected before a bucket must not depend on where the data end.
     size = np.diff(np.append(when.first_bucket, cells.buckets))
-    part = (np.arange(cells.buckets + 1) - when.first_bucket[hour]) / size[hour]
+    total = np.zeros_like(rate)
+    np.cumsum(rate[:, :-1] * size[:-1], axis=1, out=total[:, 1:])
+    hour = np.append(when.hour, when.hour[-1:])
+    place = np.arange(cells.buckets + 1) - when.first_bucket[hour]
     day_of_bucket = when.day_of_hour[when.hour]
     known = np.maximum(0, np.arange(when.days) - levels.first_day(when))
     return Forecast(
-        total, hour, part, shape, phi, swing, day_of_bucket, known.astype(np.intp), live
+        total, rate, hour, place, shape, phi, swing, day_of_bucket, known.astype(np.intp), live
     )
 
 
@@ -205,9 +206,9 @@ class _Levels:
         return most
 
     def expected(self, hours: slice) -> Floats:
-        """People per cell and hour of a day to come, shape (cells, hours)."""
-        slot, share = self._when.slot_of_hour[hours], self._when.share_of_hour[hours]
-        return self._level()[:, None] * self._profile[:, slot] * share / 24
+        """People per cell and bucket of each hour of a day to come, shape (cells, hours)."""
+        slot = self._when.slot_of_hour[hours]
+        return self._level()[:, None] * self._profile[:, slot] / (24 * HOUR_BUCKETS)
 
     def shape(self) -> Floats:
         """Gamma shape of each level."""
