@@ -57,6 +57,7 @@ JAVA_OPTIONS = (
     "-XX:MaxDirectMemorySize=128m",
     "-XX:ReservedCodeCacheSize=96m",
     "-Xss512k",
+    # A broker of minutes spends more on the optimising compiler than that gives back.
     "-XX:TieredStopAtLevel=1",
     "-XX:+ExitOnOutOfMemoryError",
     "-Djava.awt.headless=true",

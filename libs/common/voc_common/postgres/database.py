@@ -96,8 +96,8 @@ class Row(asyncpg.Record):
 class Transaction:
     """One transaction: statements, and the events that must be published if it commits.
 
-    Statements go straight to the driver, which saves a tenth of a millisecond each. `shard` (0-7) spreads hot
-    counters over rows, so that workers do not wait for each other.
+    Statements go straight to the driver. `shard` (0-7) spreads hot counters over rows, so that workers do
+    not wait for each other.
     """
 
     def __init__(self, connection: Any, schema: str, shard: int = 0) -> None:
@@ -271,13 +271,17 @@ async def _begun(connection: AsyncConnection, driver: Any, snapshot: bool) -> As
         yield
         await driver.execute("commit")
     except BaseException:
+        clean = False
         try:
-            async with asyncio.timeout(_ROLLBACK_SECONDS):
-                await driver.execute("rollback")
-        except Exception:  # noqa: BLE001
-            # Whatever it is: a connection in an unknown state must not serve another transaction.
-            driver.terminate()
-            await connection.invalidate()
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(_ROLLBACK_SECONDS):
+                    await driver.execute("rollback")
+                clean = True
+        finally:
+            # Also when cancelled once more: in an unknown state it must not serve another transaction.
+            if not clean:
+                driver.terminate()
+                await connection.invalidate()
         raise
 
 

@@ -48,6 +48,7 @@ async def lock(tx: Transaction, persons: Sequence[PersonKey]) -> dict[PersonKey,
     """
     found = await _locked(tx, persons)
     if missing := [key for key in persons if key not in found]:
+        # Known ones are locked before these: two workers that make each other's deadlock, and one tries again.
         made: Any = await tx.rows(MAKE, **_keys(missing))
         found |= dict.fromkeys([(tenant, person) for tenant, person in made], NOBODY)
         # One that another worker was making is there now: making it had to wait for the other's end.
