@@ -24,7 +24,6 @@ from voc_common.events import (
     TenantConfigured,
 )
 from voc_common.postgres import Database, DataError
-from voc_common.postgres.arrays import texts, unnest
 from voc_common.versions import attribution, decision, revision
 from voc_scorecard.api import app
 from voc_scorecard.domain.ranges import day_start
@@ -262,29 +261,6 @@ async def test_a_value_that_cannot_be_stored(database: Database, more: dict[str,
     event = structs.replace(event, revision=structs.replace(event.revision, **more))
     with pytest.raises(DataError):
         await database.retried(lambda tx: counting.feedback_classified(tx, [event]))
-
-
-async def test_any_text_survives_its_array(database: Database) -> None:
-    nasty = [
-        "",
-        "NULL",
-        None,
-        "null",
-        '"',
-        "\\",
-        '\\"',
-        "{a,b}",
-        "\n\t\x01\x1f\x7f",
-        "é\u2028😀",
-        "a,b",
-        " ",
-    ]
-    for values in (nasty, *([v] for v in nasty), []):
-        async with database.transaction() as tx:
-            rows = await tx.rows(
-                f"select a from {unnest({'a': 'text'})}", a=texts(cast("list[str | None]", values))
-            )
-        assert [r.a for r in rows] == values
 
 
 async def test_repetition_changes_nothing(database: Database) -> None:

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 from voc_common.events import Score
 from voc_common.postgres import Transaction
-from voc_common.postgres.arrays import texts
+from voc_common.postgres.arrays import array, texts
 
 from voc_scorecard.domain.dimensions import parts
 
@@ -73,7 +73,7 @@ async def records(
         "severity, sentiment, model, taxonomy from scorecard.record r where r.tenant = :tenant "
         "and r.rev_version <> '' and r.occurred_at >= :since and r.occurred_at < :until "
         "and (r.occurred_at, r.record_id) > (:at, :record) "
-        f"and not r.record_id = any(cast(cast(:without as text) as text[])) and {condition} "
+        f"and not r.record_id = any({array('without', 'text')}) and {condition} "
         "order by r.occurred_at, r.record_id limit :limit",
         tenant=tenant,
         since=since,

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 from voc_common.postgres import Transaction
-from voc_common.postgres.arrays import numbers, texts, unnest
+from voc_common.postgres.arrays import array, numbers, texts, unnest
 
 from voc_scorecard.domain.facts import Fact
 from voc_scorecard.repository.records import Change, columns, read_fact
@@ -91,7 +91,7 @@ async def changes_since(
         return None
     now: Any = await tx.rows(
         f"select {columns('r')} from scorecard.record r where r.tenant = :tenant "
-        "and r.rev_version <> '' and r.record_id = any(cast(cast(:records as text) as text[]))",
+        f"and r.rev_version <> '' and r.record_id = any({array('records', 'text')})",
         tenant=tenant,
         records=texts([record for record, _ in corrected]),
     )

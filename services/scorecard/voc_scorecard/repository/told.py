@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from voc_common.events import ItemChanged, TaxonomyPublished, TenantConfigured, Tick
 from voc_common.postgres import Transaction
-from voc_common.postgres.arrays import numbers, texts, unnest
+from voc_common.postgres.arrays import array, numbers, texts, unnest
 
 _encode = msgspec.json.Encoder().encode
 
@@ -146,7 +146,7 @@ async def watermark(tx: Transaction, topics: Collection[str]) -> tuple[int, int]
     """
     row = await tx.row(
         "select coalesce(min(through), 0) as through, count(*) as partitions from scorecard.watermark "
-        "where topic = any(cast(cast(:topics as text) as text[]))",
+        f"where topic = any({array('topics', 'text')})",
         topics=texts(sorted(topics)),
     )
     return (row.through, row.partitions) if row else (0, 0)
