@@ -11,6 +11,7 @@ import random
 import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 from msgspec import Struct
@@ -81,7 +82,7 @@ class Stage:
         self._batch = batch
         self._linger_ms = linger_ms
         self._stopping = asyncio.Event()
-        self._verdicts: deque[tuple[str, bool]] = deque(maxlen=2000)
+        self._window: deque[tuple[int, list[str]]] = deque()
         self._poison_share = poison_share
         self._first: dict[tuple[str, int], int] = {}
         self._generation = -1
@@ -189,7 +190,7 @@ class Stage:
                     letters[0].reason,
                 )
                 await self._bury(letters)
-            self._watch(decoded, letters)
+            self._watch(len(messages), letters)
             out += await self._ticks(decoded)
             await self._publish(out)
         if self._first:
@@ -278,19 +279,20 @@ class Stage:
                 out.append(encode_tick(at.tick, topic(following, lane), at.partition))
         return out
 
-    def _watch(self, decoded: Sequence[_Decoded], letters: Sequence[DeadLetter]) -> None:
+    def _watch(self, handled: int, letters: Sequence[DeadLetter]) -> None:
         """Stop when a set share of a window over several tenants is refused: that is no poison."""
-        refused = {id(d.message) for d in letters}
-        self._verdicts.extend((one.event.tenant, id(one.message) in refused) for one in decoded)
-        self._verdicts.extend((OPERATOR, True) for d in letters if d.tenant == OPERATOR)
-        bad = [tenant for tenant, dead in self._verdicts if dead]
+        self._window.append((handled, [letter.tenant for letter in letters]))
+        while sum(n for n, _ in self._window) - self._window[0][0] >= _WINDOW:
+            self._window.popleft()
+        total = sum(n for n, _ in self._window)
+        bad = [tenant for _, tenants in self._window for tenant in tenants]
         if (
-            refused
-            and len(self._verdicts) >= 200
-            and len(bad) > self._poison_share * len(self._verdicts)
+            letters
+            and total >= _WINDOW // 10
+            and len(bad) > self._poison_share * total
             and len(set(bad) - {OPERATOR}) > 1
         ):
-            raise Outage(f"{len(bad)} of the last {len(self._verdicts)} events were refused")
+            raise Outage(f"{len(bad)} of the last {total} events were refused")
 
     async def _attempted(self, messages: Sequence[Message]) -> bool:
         """After each new assignment, mark the first batch of a partition; True if it has killed twice.
@@ -346,6 +348,8 @@ class Stage:
 
 _LANES: tuple[Lane, ...] = ("live", "bulk")
 _GIVE_UP_SECONDS = 60.0
+_WINDOW = 2000
+"""Events over which the share of refused ones is looked at."""
 _BULK_BATCH = 100
 
 
@@ -370,7 +374,7 @@ def _rule_broken(event: Any) -> str:
     """What every event must hold to, beyond its types."""
     if isinstance(event, Tick):
         return ""
-    if not 0 < len(event.tenant) <= 64 or not event.tenant.isprintable():
+    if not _is_tenant(event.tenant):
         return "tenant must have 1 to 64 printable characters"
     if isinstance(event, RecordEvent):
         if len(event.record_id) != 32 or not event.record_id.isalnum():
@@ -379,6 +383,11 @@ def _rule_broken(event: Any) -> str:
         if revision is None or len(revision.version) != 48:
             return "revision.version must have 48 hexadecimal digits"
     return ""
+
+
+@lru_cache(maxsize=4096)
+def _is_tenant(name: str) -> bool:
+    return 0 < len(name) <= 64 and name.isprintable()
 
 
 def _tenant_of(message: Outgoing) -> str:

@@ -1,4 +1,4 @@
-"""Events to and from bytes: CloudEvents 1.0 in Kafka binary mode, JSON data."""
+"""Events to and from bytes: CloudEvents 1.0 in Kafka binary mode, JSON data (which is what no `datacontenttype` says)."""
 
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
@@ -11,16 +11,19 @@ from msgspec import Struct
 from voc_common.events import (
     BULK_TYPES,
     EVENT_TYPES,
+    ActivityIdentified,
     ActivityReceived,
     Event,
+    FeedbackClassified,
+    FeedbackIdentified,
     FeedbackReceived,
     HotIssueChanged,
     ItemChanged,
     Lane,
-    RecordEvent,
     RecordsErased,
     RecordsMoved,
     TaxonomyPublished,
+    TenantConfigured,
     Tick,
 )
 
@@ -42,7 +45,6 @@ _STATIC: dict[type[Event | Tick], tuple[Header, ...]] = {
         ("ce_specversion", b"1.0"),
         ("ce_type", f"{_PREFIX}{name}".encode()),
         ("ce_source", b"/voc"),
-        ("content-type", b"application/json"),
     )
     for name, kind in _BY_NAME.items()
 }
@@ -75,62 +77,62 @@ def partition(key: bytes, count: int) -> int:
     return crc32(key) % count
 
 
-def _identity(event: Event) -> tuple[str, ...]:
-    """What tells this event from every other of its type: ids and all versions carried."""
-    if isinstance(event, FeedbackReceived | ActivityReceived):
-        return (event.record_id, event.revision.version)
-    if isinstance(event, RecordEvent):
-        decision = getattr(event, "decision", None)
-        return (
-            event.record_id,
-            event.revision.version,
-            event.attribution.version,
-            decision.version if decision else "",
-        )
-    if isinstance(event, RecordsMoved):
-        return tuple(f"{m.record_id}{m.version}" for m in event.records)
-    if isinstance(event, RecordsErased):
-        return event.records
-    if isinstance(event, HotIssueChanged):
-        return (event.issue, str(event.version))
-    if isinstance(event, ItemChanged):
-        return (event.item, str(event.version))
-    if isinstance(event, TaxonomyPublished):
-        return (str(event.version), str(event.published_at))
-    return (str(event.version),)
+class _Form(Struct, frozen=True):
+    """What tells an event from every other of its type and tenant (ids and all versions carried), and its key."""
+
+    identity: Callable[[Any], str]
+    key: Callable[[Any, str], str]
 
 
-def event_id(event: Event) -> str:
-    """The same for the same content, whoever publishes it and however often."""
-    return _digest(type(event).__name__, event.tenant, *_identity(event))
+def _of_record(event: Any, _: str) -> str:
+    """Tenant and record, so that a record's events of every stage share a partition."""
+    return f"{event.tenant}/{event.record_id}"
 
 
-def _digest(*parts: str) -> str:
-    return blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+def _of_state(name: str) -> Callable[[Any, str], str]:
+    """Tenant and the field of this name, so that compaction keeps the last state of each."""
+    return lambda event, _: f"{event.tenant}/{getattr(event, name)}"
 
 
-def key(event: Event, ident: str) -> bytes:
-    """Kafka key: tenant and record, so that a record's events of every stage share a partition."""
-    if isinstance(event, RecordEvent):
-        return f"{event.tenant}/{event.record_id}".encode()
-    if isinstance(event, TaxonomyPublished):
-        return f"{event.tenant}/{event.version}".encode()
-    if isinstance(event, HotIssueChanged | ItemChanged):
-        return f"{event.tenant}/{event.issue if isinstance(event, HotIssueChanged) else event.item}".encode()
-    return (
-        f"{event.tenant}/{ident}"
-        if isinstance(event, RecordsMoved | RecordsErased)
-        else event.tenant
-    ).encode()
+_received = _Form(lambda e: f"{e.record_id}\x1f{e.revision.version}", _of_record)
+_identified = _Form(
+    lambda e: f"{e.record_id}\x1f{e.revision.version}\x1f{e.attribution.version}", _of_record
+)
+_FORMS: dict[type[Event], _Form] = {
+    FeedbackReceived: _received,
+    ActivityReceived: _received,
+    FeedbackIdentified: _identified,
+    ActivityIdentified: _identified,
+    FeedbackClassified: _Form(
+        lambda e: f"{_identified.identity(e)}\x1f{e.decision.version}", _of_record
+    ),
+    RecordsMoved: _Form(
+        lambda e: "\x1f".join([f"{m.record_id}{m.version}" for m in e.records]),
+        lambda e, ident: f"{e.tenant}/{ident}",
+    ),
+    RecordsErased: _Form(lambda e: "\x1f".join(e.records), lambda e, ident: f"{e.tenant}/{ident}"),
+    HotIssueChanged: _Form(lambda e: f"{e.issue}\x1f{e.version}", _of_state("issue")),
+    ItemChanged: _Form(lambda e: f"{e.item}\x1f{e.version}", _of_state("item")),
+    TaxonomyPublished: _Form(lambda e: f"{e.version}\x1f{e.published_at}", _of_state("version")),
+    TenantConfigured: _Form(lambda e: f"{e.version}", lambda e, _: e.tenant),
+}
+
+
+def _digest(name: str, tenant: str, identity: str) -> str:
+    """The id of an event: the same for the same content, whoever publishes it and however often."""
+    told = f"{name}\x1f{tenant}\x1f{identity}".encode("utf-8", "surrogatepass")
+    return blake2b(told, digest_size=16).hexdigest()
 
 
 def encode(event: Event, lane: Lane = "live", traceparent: str = "") -> Outgoing:
     """An event as a Kafka message."""
-    ident = event_id(event)
-    headers = [*_STATIC[type(event)], ("ce_id", ident.encode())]
+    kind = type(event)
+    form = _FORMS[kind]
+    ident = _digest(kind.__name__, event.tenant, form.identity(event))
+    headers = [*_STATIC[kind], ("ce_id", ident.encode())]
     if traceparent:
         headers.append(("traceparent", traceparent.encode()))
-    return Outgoing(topic(type(event), lane), key(event, ident), _encode(event), headers)
+    return Outgoing(topic(kind, lane), form.key(event, ident).encode(), _encode(event), headers)
 
 
 def kept(
@@ -143,7 +145,7 @@ def kept(
     traceparent: str = "",
 ) -> Outgoing:
     """The message of a received event whose encoded form was kept: as `encode` made it, undecoded."""
-    ident = _digest(kind.__name__, tenant, record_id, version)
+    ident = _digest(kind.__name__, tenant, f"{record_id}\x1f{version}")
     headers = [*_STATIC[kind], ("ce_id", ident.encode())]
     if traceparent:
         headers.append(("traceparent", traceparent.encode()))
