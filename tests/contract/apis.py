@@ -16,6 +16,7 @@ from contract.tokens import REVOKED
 from voc_cli import services
 from voc_cli.deployment import read_topics, topics_file
 from voc_common import auth, bus
+from voc_common.http.protocol import Protocol
 from voc_common.postgres import Database
 from voc_common.postgres.database import role_name
 from voc_common.postgres.migrations import migrate
@@ -69,7 +70,13 @@ class Apis:
                 patch.setenv(name, value)
             app = importlib.import_module(f"voc_{service}.api").app()
         config = uvicorn.Config(
-            app, host="127.0.0.1", port=0, lifespan="off", access_log=False, log_config=None
+            app,
+            host="127.0.0.1",
+            port=0,
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            http=Protocol,
         )
         server = uvicorn.Server(config)
         async with app.router.lifespan_context(app):

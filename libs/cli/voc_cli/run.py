@@ -65,6 +65,7 @@ def _require_free(host: str, port: int, name: str) -> None:
 def _serve(app: Any) -> int:
     import uvicorn  # noqa: PLC0415
     from voc_common import gc_settings  # noqa: PLC0415
+    from voc_common.http.protocol import Protocol  # noqa: PLC0415
 
     settings = app.state.voc.settings
     _require_free(settings.host, settings.port, "VOC_PORT")
@@ -76,6 +77,7 @@ def _serve(app: Any) -> int:
         access_log=False,
         log_config=None,
         server_header=False,
+        http=Protocol,
         # The rest of the grace is for the lifespan's own end.
         timeout_graceful_shutdown=int(GRACE_SECONDS) - 5,
     )

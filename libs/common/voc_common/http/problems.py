@@ -31,6 +31,7 @@ _TITLES = {
     422: "Not valid",
     428: "Precondition required",
     429: "Too many requests",
+    431: "Headers too large",
     500: "Internal error",
     503: "Not available just now",
 }
@@ -49,17 +50,18 @@ class Problem(Exception):
         self.extra = extra
 
 
+def document(status: int, detail: str) -> dict[str, Any]:
+    """The body of a problem."""
+    title = _TITLES.get(status, "Error")
+    return {"type": "about:blank", "title": title, "status": status, "detail": detail}
+
+
 def response(
     status: int, detail: str, headers: dict[str, str] | None = None, **extra: Any
 ) -> JSONResponse:
     """A problem+json response."""
-    body = {
-        "type": "about:blank",
-        "title": _TITLES.get(status, "Error"),
-        "status": status,
-        "detail": detail,
-    }
-    return JSONResponse(body | extra, status, headers, media_type="application/problem+json")
+    body = document(status, detail) | extra
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
 Answer = Callable[[Request, Any], JSONResponse]
