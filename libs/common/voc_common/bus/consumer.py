@@ -41,7 +41,8 @@ class Consumer:
             max_poll_interval_ms=300_000,
             max_partition_fetch_bytes=MAX_MESSAGE,
             fetch_max_bytes=16 * MAX_MESSAGE,
-            fetch_max_wait_ms=500,
+            # The broker answers as soon as there is something; this is how often it says that there is nothing.
+            fetch_max_wait_ms=1000,
             metadata_max_age_ms=10_000,
         )
 
@@ -66,7 +67,7 @@ class Consumer:
         return live, [tp for tp in assigned if tp.topic.endswith(".bulk")]
 
     async def poll(
-        self, limit: int, linger_ms: int, wait_ms: int = 100, *, bulk: int | None = None
+        self, limit: int, linger_ms: int, wait_ms: int = 250, *, bulk: int | None = None
     ) -> list[Message]:
         """Up to `limit` messages of one lane; empty after `wait_ms`. Raises `BusError`, `PositionLost`.
 
