@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from typing import Any
 
+import asyncpg
 import msgspec
 from voc_common.events import FeedbackReceived
 
@@ -107,6 +108,33 @@ async def test_a_bad_item_does_not_harm_its_neighbours(house: Any, ticket: Any) 
     assert "PUT /v1/sources/nowhere" in results[3]["problem"]
     assert "timezone" in results[4]["problem"]
     assert [r.get("code") for r in results[1:7]] == [422, 422, 422, 422, 413, 422]
+
+
+async def test_a_batch_that_postgres_refuses_takes_none_of_its_neighbours_with_it(
+    house: Any, ticket: Any
+) -> None:
+    """Batches that come at the same time share a transaction; one value that cannot be stored is one batch's."""
+    tenant = await house.tenant()
+    connection = await asyncpg.connect(house.settings.database_url)
+    refusing = f"refuses_{tenant.name.replace('-', '_')}"
+    await connection.execute(
+        f"alter table ingest.archive add constraint {refusing} check (tenant <> '{tenant.name}' "
+        "or position('poison' in encode(event, 'escape')) = 0) not valid"
+    )
+    try:
+        batches = [[ticket(10 * b + n, f"text {b}") for n in range(5)] for b in range(8)]
+        batches[3][2] |= {"text": "poison"}
+        answers = await asyncio.gather(
+            *(tenant.client.post("/v1/feedback/batch", json={"items": batch}) for batch in batches)
+        )
+    finally:
+        await connection.execute(f"alter table ingest.archive drop constraint {refusing}")
+        await connection.close()
+    assert [a.status_code for a in answers] == [202] * 3 + [422] + [202] * 4
+    archived = await house.rows(
+        "select count(*) as n from ingest.archive where tenant = :t", t=tenant.name
+    )
+    assert archived[0].n == 35
 
 
 async def test_the_same_batches_at_the_same_time_make_one_revision_each(

@@ -157,9 +157,10 @@ async def _stored_batch(
         with _accepting(request) as traceparent:
             entries = await _entries(items, event_kind, known, traceparent)
             try:
-                results = await here.door.receive(
-                    known, event_kind, entries, "bulk" if load else "live", load
-                )
+                if load:
+                    results = await here.door.receive(known, event_kind, entries, "bulk", load)
+                else:
+                    results = await here.gatherer.receive(known, event_kind, entries)
             except LoadClosed as error:
                 raise Problem(409, str(error)) from error
     counts = {"accepted": 0, "unchanged": 0, "erased": 0, "rejected": 0}
@@ -183,7 +184,7 @@ async def _take_one(request: Request, who: Principal, here: Service, event_kind:
             (entry,) = await _entries([item], event_kind, known, traceparent)
             if isinstance(entry, Refused):
                 raise Problem(entry.status, str(entry))
-            result = await here.gatherer.receive(known, event_kind, entry)
+            (result,) = await here.gatherer.receive(known, event_kind, [entry])
     if result.status == "erased":
         raise Problem(
             410, "this record was erased and is not taken again", record_id=result.record_id
