@@ -222,7 +222,8 @@ def _class_of(tree: _Tree, cause: str, order: list[int]) -> int:
 
 
 def _words(scores: Scores, classes: NDArray[np.intp]) -> list[tuple[tuple[str, float], ...]]:
-    ends = [*scores.starts[1:], len(scores.items)]
+    items = scores.items()
+    ends = [*scores.starts[1:], len(items)]
     text_of = np.repeat(np.arange(len(ends)), np.subtract(ends, scores.starts))
     # In thousandths, so that the order is that of the numbers shown and no rounding depends on the batch.
     pull = np.rint(scores.pull(classes) * 1000).astype(np.int64)
@@ -235,6 +236,6 @@ def _words(scores: Scores, classes: NDArray[np.intp]) -> list[tuple[tuple[str, f
         # Words repeat, hence the look at twice as many.
         for i in order[start : min(end, start + 2 * MAX_WORDS)]:
             if strength[i] > least and len(named) < MAX_WORDS:
-                named.setdefault(scores.items[i], strength[i] / 1000)
+                named.setdefault(items[i], strength[i] / 1000)
         found.append(tuple(named.items()))
     return found
