@@ -16,7 +16,7 @@ from voc_common.events import Cause, Decision
 from voc_taxonomy.domain import tone
 from voc_taxonomy.domain.calibration import families
 from voc_taxonomy.domain.features import Floats
-from voc_taxonomy.domain.language import language
+from voc_taxonomy.domain.language import languages
 from voc_taxonomy.domain.model import UNKNOWN, Model
 from voc_taxonomy.domain.scorer import Scorer, Scores
 from voc_taxonomy.domain.tree import Kind, Taxonomy
@@ -109,9 +109,10 @@ def _decide(
     verdicts: list[Verdict],
     explain: bool,
 ) -> None:
-    codes = _languages(scores, texts)
-    parents = _parents(tree, scores.p, model.card.thresholds.parent)
+    codes = languages([texts[at] for at in scores.texts], scores.votes)
     leaves = _leaves(model, tree, scores)
+    rest = [row for row in range(len(codes)) if row not in leaves]
+    parents = _parents(tree, scores.p, rest, model.card.thresholds.parent)
     understood = model.card.languages
     causes: list[tuple[Cause, ...]] = [()] * len(codes)
     for row in parents.keys() | leaves.keys():
@@ -134,14 +135,6 @@ def _decide(
     for at, caused, severity, sentiment, code, said, likeliest in every:
         stage = tree.stage[caused[0].id] if caused else ""
         verdicts[at] = Verdict(caused, stage, severity, sentiment, code, said, likeliest)
-
-
-def _languages(scores: Scores, texts: Sequence[str]) -> list[str]:
-    """The language of each text, "" if that is not clear."""
-    return [
-        language(texts[at], votes)
-        for at, votes in zip(scores.texts, scores.votes.tolist(), strict=True)
-    ]
 
 
 def _explained(
@@ -198,18 +191,24 @@ def _sentence_causes(model: Model, tree: _Tree, scores: Scores) -> dict[int, dic
 
 
 def _likeliest(reached: dict[str, float]) -> tuple[Cause, ...]:
+    if len(reached) == 1:
+        ((only, p),) = reached.items()
+        return (Cause(only, round(p, 4)),)
     order = sorted(reached.items(), key=lambda pair: (-pair[1], pair[0]))[:MAX_CAUSES]
     return tuple([Cause(c, round(p, 4)) for c, p in order])
 
 
-def _parents(tree: _Tree, p: Floats, parent: float) -> dict[int, tuple[Cause, ...]]:
-    """By text the first family (the deepest come first) whose leaves sum to the threshold."""
+def _parents(
+    tree: _Tree, p: Floats, rows: list[int], parent: float
+) -> dict[int, tuple[Cause, ...]]:
+    """By row the first family (the deepest come first) whose leaves sum to the threshold."""
     found: dict[int, tuple[Cause, ...]] = {}
+    chosen = p[rows]
     for name, members in reversed(tree.families.items()):
         if name in tree.kind:
-            totals = p[:, members].sum(axis=1, dtype=np.float64)
-            for row in np.flatnonzero(totals >= parent).tolist():
-                found[row] = (Cause(name, round(min(float(totals[row]), 1.0), 4)),)
+            totals = chosen[:, members].sum(axis=1, dtype=np.float64)
+            for at in np.flatnonzero(totals >= parent).tolist():
+                found[rows[at]] = (Cause(name, round(min(float(totals[at]), 1.0), 4)),)
     return found
 
 
