@@ -2,8 +2,8 @@
 
     python bench/taxonomy_load.py [--events 40000] [--batch 1000] [--edited 0] [--profile] [--report FILE]
 
-The texts are those of the demo's company; the bus is not included. The first events, as many again as fill the cache
-of words, are not measured. `edited` is the share of events that are a new revision of a record that is there.
+The texts are those of the demo's company; the bus is not included. The first 20,000 events are not measured.
+`edited` is the share of events that are a new revision of a record that is there.
 """
 
 import argparse

@@ -87,7 +87,7 @@ class Judge:
     def decide(self, texts: Sequence[str], *, explain: bool = True) -> list[Verdict]:
         """A verdict for each text, in order: nothing but model, taxonomy and the text itself matters.
 
-        Computes without pause, some 50 us a short text: a service lets a thread do it for long batches.
+        Computes without pause, some 15 us a short text: a service lets a thread do it for long batches.
         Without `explain` the verdicts name no words.
         """
         verdicts = [Verdict()] * len(texts)
