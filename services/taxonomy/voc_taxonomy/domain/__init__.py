@@ -6,7 +6,8 @@ features   words and pairs of words -> hashed columns and static embedding
 tone       severity and sentiment of words
 language   the language of a text, or none rather than a guess
 model      what training leaves behind, its bytes and its hash
-scorer     texts -> probabilities: one cached row per word
+lexicon    words and pairs -> rows of numbers, each worked out once
+scorer     texts -> probabilities: the sums of their rows
 decisions  probabilities -> verdicts: causes, the words that decided, or unknown
 labels     labelled rows from CSV
 examples   labelled rows from a taxonomy, and from people

@@ -16,7 +16,7 @@ from voc_common.events import Cause, Decision
 from voc_taxonomy.domain import tone
 from voc_taxonomy.domain.calibration import families
 from voc_taxonomy.domain.features import Floats
-from voc_taxonomy.domain.language import language
+from voc_taxonomy.domain.language import languages
 from voc_taxonomy.domain.model import UNKNOWN, Model
 from voc_taxonomy.domain.scorer import Scorer, Scores
 from voc_taxonomy.domain.tree import Kind, Taxonomy
@@ -87,7 +87,7 @@ class Judge:
     def decide(self, texts: Sequence[str], *, explain: bool = True) -> list[Verdict]:
         """A verdict for each text, in order: nothing but model, taxonomy and the text itself matters.
 
-        Computes without pause, some 50 us a short text: a service lets a thread do it for long batches.
+        Computes without pause, some 15 us a short text: a service lets a thread do it for long batches.
         Without `explain` the verdicts name no words.
         """
         verdicts = [Verdict()] * len(texts)
@@ -109,9 +109,10 @@ def _decide(
     verdicts: list[Verdict],
     explain: bool,
 ) -> None:
-    codes = _languages(scores, texts)
-    parents = _parents(tree, scores.p, model.card.thresholds.parent)
+    codes = languages([texts[at] for at in scores.texts], scores.votes)
     leaves = _leaves(model, tree, scores)
+    rest = [row for row in range(len(codes)) if row not in leaves]
+    parents = _parents(tree, scores.p, rest, model.card.thresholds.parent)
     understood = model.card.languages
     causes: list[tuple[Cause, ...]] = [()] * len(codes)
     for row in parents.keys() | leaves.keys():
@@ -134,14 +135,6 @@ def _decide(
     for at, caused, severity, sentiment, code, said, likeliest in every:
         stage = tree.stage[caused[0].id] if caused else ""
         verdicts[at] = Verdict(caused, stage, severity, sentiment, code, said, likeliest)
-
-
-def _languages(scores: Scores, texts: Sequence[str]) -> list[str]:
-    """The language of each text, "" if that is not clear."""
-    return [
-        language(texts[at], votes)
-        for at, votes in zip(scores.texts, scores.votes.tolist(), strict=True)
-    ]
 
 
 def _explained(
@@ -198,18 +191,24 @@ def _sentence_causes(model: Model, tree: _Tree, scores: Scores) -> dict[int, dic
 
 
 def _likeliest(reached: dict[str, float]) -> tuple[Cause, ...]:
+    if len(reached) == 1:
+        ((only, p),) = reached.items()
+        return (Cause(only, round(p, 4)),)
     order = sorted(reached.items(), key=lambda pair: (-pair[1], pair[0]))[:MAX_CAUSES]
     return tuple([Cause(c, round(p, 4)) for c, p in order])
 
 
-def _parents(tree: _Tree, p: Floats, parent: float) -> dict[int, tuple[Cause, ...]]:
-    """By text the first family (the deepest come first) whose leaves sum to the threshold."""
+def _parents(
+    tree: _Tree, p: Floats, rows: list[int], parent: float
+) -> dict[int, tuple[Cause, ...]]:
+    """By row the first family (the deepest come first) whose leaves sum to the threshold."""
     found: dict[int, tuple[Cause, ...]] = {}
+    chosen = p[rows]
     for name, members in reversed(tree.families.items()):
         if name in tree.kind:
-            totals = p[:, members].sum(axis=1, dtype=np.float64)
-            for row in np.flatnonzero(totals >= parent).tolist():
-                found[row] = (Cause(name, round(min(float(totals[row]), 1.0), 4)),)
+            totals = chosen[:, members].sum(axis=1, dtype=np.float64)
+            for at in np.flatnonzero(totals >= parent).tolist():
+                found[rows[at]] = (Cause(name, round(min(float(totals[at]), 1.0), 4)),)
     return found
 
 
@@ -222,7 +221,8 @@ def _class_of(tree: _Tree, cause: str, order: list[int]) -> int:
 
 
 def _words(scores: Scores, classes: NDArray[np.intp]) -> list[tuple[tuple[str, float], ...]]:
-    ends = [*scores.starts[1:], len(scores.items)]
+    items = scores.items()
+    ends = [*scores.starts[1:], len(items)]
     text_of = np.repeat(np.arange(len(ends)), np.subtract(ends, scores.starts))
     # In thousandths, so that the order is that of the numbers shown and no rounding depends on the batch.
     pull = np.rint(scores.pull(classes) * 1000).astype(np.int64)
@@ -235,6 +235,6 @@ def _words(scores: Scores, classes: NDArray[np.intp]) -> list[tuple[tuple[str, f
         # Words repeat, hence the look at twice as many.
         for i in order[start : min(end, start + 2 * MAX_WORDS)]:
             if strength[i] > least and len(named) < MAX_WORDS:
-                named.setdefault(scores.items[i], strength[i] / 1000)
+                named.setdefault(items[i], strength[i] / 1000)
         found.append(tuple(named.items()))
     return found

@@ -16,7 +16,9 @@ WIDTH = 256
 """Dimensions of the embedding part."""
 
 _GRAMS = range(2, 6)
-_GRAM, _PAIR = 0.7, 1.2
+_GRAM = 0.7
+PAIR = 1.2
+"""Weight of a pair's only column."""
 
 
 @lru_cache(maxsize=1 << 14)
@@ -28,7 +30,7 @@ def columns(item: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
     measured on Banking77 (runs 0.7, pairs 1.2: 92.9, all 1: 92.3).
     """
     if " " in item:
-        return (_hash(f"b {item}"),), (_PAIR,)
+        return (column_of(item),), (PAIR,)
     found = {_hash(f"w {item}"): 1.0}
     framed = f"<{item}>"
     for n in _GRAMS:
@@ -36,6 +38,11 @@ def columns(item: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
             column = _hash(f"c{framed[i : i + n]}")
             found[column] = found.get(column, 0.0) + _GRAM
     return tuple(sorted(found)), tuple(found[c] for c in sorted(found))
+
+
+def column_of(pair: str) -> int:
+    """The only column of a pair."""
+    return _hash(f"b {pair}")
 
 
 def _hash(feature: str) -> int:

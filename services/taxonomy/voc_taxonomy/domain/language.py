@@ -3,6 +3,9 @@
 import re
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pt")
 """Languages told apart by function words, in the order of `votes`."""
 
@@ -75,20 +78,35 @@ def votes(word: str) -> Sequence[tuple[int, float]]:
     return [(i, 1.0 / len(found)) for i in found]
 
 
-def language(text: str, counted: Sequence[float]) -> str:
-    """The language of a text whose words gave these votes, "" if that is not clear.
+def languages(texts: Sequence[str], counted: NDArray[np.floating]) -> list[str]:
+    """The languages of texts whose words gave these votes (texts, LANGUAGES), "" where that is not clear.
 
     A script that one language writes decides if there is more of it than of Latin letters. Otherwise a
     language needs 1.5 votes and twice as many as the next.
     """
-    if not text.isascii():
-        latin = len(_LATIN.findall(text[:500]))
-        for code, pattern in _SCRIPTS:
-            if len(pattern.findall(text[:500])) > (
-                0 if code in ("uk", "ru") and not latin else latin / 2
-            ):
-                return code
-    first, second = sorted(counted, reverse=True)[:2]
-    if first < 1.5 or first < 2 * second:
-        return ""
-    return LANGUAGES[list(counted).index(first)]
+    first, second = np.sort(counted, axis=1)[:, :-3:-1].T
+    clear = (first >= 1.5) & (first >= 2 * second)
+    elected = np.where(clear, counted.argmax(axis=1), len(LANGUAGES)).tolist()
+    return [
+        (not text.isascii() and _written(text)) or _ELECTED[at]
+        for text, at in zip(texts, elected, strict=True)
+    ]
+
+
+_ELECTED = (*LANGUAGES, "")
+
+
+def language(text: str, counted: Sequence[float]) -> str:
+    """The language of one text."""
+    return languages([text], np.array([counted]))[0]
+
+
+def _written(text: str) -> str:
+    """The language whose script a text is written in, if one writes it alone."""
+    latin = len(_LATIN.findall(text[:500]))
+    for code, pattern in _SCRIPTS:
+        if len(pattern.findall(text[:500])) > (
+            0 if code in ("uk", "ru") and not latin else latin / 2
+        ):
+            return code
+    return ""

@@ -1,26 +1,23 @@
-"""Texts to probabilities: each word's part of every class is computed once and cached as one row."""
+"""Texts to probabilities: each word's part of every class is computed once and summed."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from voc_taxonomy.domain import tone
-from voc_taxonomy.domain.features import COLUMNS, WIDTH, Floats, Vectors, columns
-from voc_taxonomy.domain.language import LANGUAGES, votes
+from voc_taxonomy.domain.features import Floats, Vectors
+from voc_taxonomy.domain.lexicon import END, MEAN, MOST, SEVERITY, VALENCE, VOTES, Lexicon, Rows
 from voc_taxonomy.domain.model import Model
-from voc_taxonomy.domain.words import items, sentences
+from voc_taxonomy.domain.words import Integers, beginnings, items, tokens
 
 CACHED = 1 << 16
-"""Words and pairs kept; when full, the cache is emptied and fills again."""
+"""Words kept; when no more texts are sure to fit, the cache is emptied and fills again."""
 
 _CHUNK = 1 << 14
 _LONG = 64
 """Runs of more rows are summed one by one."""
-_MEAN, _VALENCE, _SEVERITY, _VOTES = 1, 2, 3, 4
-"""Columns of a cached row behind the classes and the squared length; the mean is that of the classes."""
 
 
 class Scores(Struct, frozen=True, eq=False):
@@ -29,7 +26,7 @@ class Scores(Struct, frozen=True, eq=False):
     `texts` are their positions in what was asked, ascending. `p` (texts, classes) are calibrated
     probabilities of whole texts; `parts` (sentences, classes) those of each sentence of the texts with
     several, `owner` which row of `p` a sentence belongs to. `valence`, `severity` and `votes`
-    are sums over the words of a text. `items` are the looked up words and pairs, `starts` where each
+    are sums over the words of a text. `items` gives the looked up words and pairs, `starts` are where each
     text's begin. `pull` takes a class for each text and tells what each item adds to its text's logit
     of that class above the mean of all classes.
     """
@@ -41,101 +38,92 @@ class Scores(Struct, frozen=True, eq=False):
     valence: Floats
     severity: Floats
     votes: Floats
-    items: list[str]
+    items: Callable[[], list[str]]
     starts: list[int]
     pull: Callable[[NDArray[np.intp]], Floats]
 
 
-class _Cut:
-    """Texts cut into what is looked up: by text the number of its parts, by part that of its items."""
+class _Cut(Struct):
+    """Texts behind each other: the tokens of all, by text their number; `begin` is the first one's position."""
 
-    def __init__(self) -> None:
-        self.texts: list[int] = []
-        self.parts: list[int] = []
-        self.lengths: list[int] = []
-        self.items: list[str] = []
-
-    def add(self, text: int, parts: Sequence[list[str]]) -> None:
-        """Add a text; one without words is left out."""
-        if not parts:
-            return
-        self.texts.append(text)
-        self.parts.append(len(parts))
-        for words in parts:
-            looked_up = items(words)
-            self.lengths.append(len(looked_up))
-            self.items += looked_up
+    begin: int
+    tokens: list[str] = []
+    sizes: list[int] = []
 
 
 class Scorer:
     """A model ready to score.
 
-    The cache makes no difference to any result. The lock keeps two threads from filling it at once.
+    What it remembers of words makes no difference to any result. The lock keeps two threads from adding
+    to it at once.
     """
 
     def __init__(self, model: Model, vectors: Vectors, cached: int = CACHED) -> None:
-        if cached < _CHUNK * 2:
+        if not _CHUNK * 2 <= cached <= MOST:
             raise ValueError(f"a cache of {cached} rows cannot hold a batch")
         self.model = model
-        self._vectors = vectors
         self._cached = cached
         self._classes = len(model.card.classes)
-        self._slot = np.full(COLUMNS, -1, np.int32)
-        self._slot[model.columns] = np.arange(len(model.columns), dtype=np.int32)
-        self._idf = np.full(COLUMNS, model.card.rare, np.float32)
-        self._idf[model.columns] = model.idf
-        # A last row of zeros takes the columns that training never saw.
-        self._hashed = np.vstack([model.weights[WIDTH:], np.zeros((1, self._classes), np.float32)])
-        self._embedded = model.weights[:WIDTH]
-        self._index: dict[str, int] = {}
-        self._rows = self._empty(1024)
+        self._index = Lexicon(model, vectors)
         self._lock = Lock()
-
-    def _empty(self, size: int) -> Floats:
-        return np.empty((size, self._classes + _VOTES + len(LANGUAGES)), np.float32)
 
     def score(self, texts: Sequence[str]) -> list[Scores]:
         """The scores of texts in several pieces, each of a bounded number of words."""
         found: list[Scores] = []
-        cut = _Cut()
+        cut = _Cut(0)
         with self._lock:
-            for i, text in enumerate(texts):
-                cut.add(i, sentences(text))
-                if len(cut.items) >= _CHUNK:
-                    found.append(self._score(cut))
-                    cut = _Cut()
-            if cut.texts:
-                found.append(self._score(cut))
+            for i, text in enumerate(texts, 1):
+                said = tokens(text)
+                cut.tokens += said
+                cut.sizes.append(len(said))
+                if len(cut.tokens) >= _CHUNK or i == len(texts):
+                    found += self._score(cut)
+                    cut = _Cut(i)
         return found
 
-    def _score(self, cut: "_Cut") -> Scores:
-        k = self._classes
-        ids = self._ids(cut.items)
-        lengths, counts = np.array(cut.lengths), np.array(cut.parts)
-        begins, firsts = np.cumsum(lengths) - lengths, np.cumsum(counts) - counts
-        rows = self._rows
+    def _score(self, cut: _Cut) -> list[Scores]:
+        k, index = self._classes, self._index
+        if len(index) + 2 * _CHUNK > self._cached:
+            index.forget()
+        found = np.fromiter(map(index.__getitem__, cut.tokens), np.int64, len(cut.tokens))
+        firsts, whose = beginnings(found == END, np.array(cut.sizes))
+        if not len(firsts):
+            return []
+        words = found[found != END]
+        sizes = np.diff(firsts, append=len(words))
+        ids, begins = _items(index, words, firsts, sizes)
+        rows, names, lengths = index.rows, index.names, 2 * sizes - 1
+        opens = np.flatnonzero(np.diff(whose, prepend=-1))
+        counts = np.diff(opens, append=len(whose))
         by_part = _sums(rows, ids, begins, lengths)
-        by_text = _sums(by_part, np.arange(len(by_part)), firsts, counts)
+        by_text = _sums(by_part, np.arange(len(by_part)), opens, counts)
         owner = np.repeat(np.arange(len(counts)), counts)
         several = counts[owner] > 1
 
         def pull(classes: NDArray[np.intp]) -> Floats:
             scale = 1 / (self._length(by_text)[:, 0] * np.float32(self.model.card.temperature))
-            of = np.repeat(np.arange(len(counts)), np.add.reduceat(lengths, firsts))
-            return (rows[ids, classes[of]] - rows[ids, k + _MEAN]) * scale[of]
+            of = np.repeat(np.arange(len(counts)), np.add.reduceat(lengths, opens))
+            return (rows[ids, classes[of]] - rows[ids, k + MEAN]) * scale[of]
 
-        return Scores(
-            texts=cut.texts,
-            p=self._softmax(by_text),
-            parts=self._softmax(by_part[several]),
-            owner=owner[several],
-            valence=by_text[:, k + _VALENCE],
-            severity=by_text[:, k + _SEVERITY],
-            votes=by_text[:, k + _VOTES :],
-            items=cut.items,
-            starts=begins[firsts].tolist(),
-            pull=pull,
-        )
+        def named() -> list[str]:
+            said = list(map(names.__getitem__, (words - index.columns).tolist()))
+            ends = (firsts + sizes).tolist()
+            return [x for a, b in zip(firsts.tolist(), ends, strict=True) for x in items(said[a:b])]
+
+        return [
+            Scores(
+                texts=(cut.begin + whose[opens]).tolist(),
+                p=self._softmax(by_text),
+                parts=self._softmax(by_part[several]),
+                owner=owner[several],
+                valence=by_text[:, k + VALENCE],
+                severity=by_text[:, k + SEVERITY],
+                votes=by_text[:, k + VOTES :],
+                items=named,
+                starts=begins[opens].tolist(),
+                pull=pull,
+            )
+        ]
 
     def _softmax(self, sums: Floats) -> Floats:
         k = self._classes
@@ -149,50 +137,19 @@ class Scorer:
         k = self._classes
         return np.sqrt(np.maximum(sums[:, k : k + 1], np.float32(1e-9)))
 
-    def _ids(self, items: list[str]) -> NDArray[np.intp]:
-        found = list(map(self._index.get, items))
-        missing = [at for at, known in enumerate(found) if known is None] if None in found else []
-        if missing:
-            new = dict.fromkeys([items[at] for at in missing])
-            if len(self._index) + len(new) > self._cached:
-                self._index, self._rows = {}, self._empty(1024)
-                missing, new = list(range(len(items))), dict.fromkeys(items)
-            self._add(new)
-            for at in missing:
-                found[at] = self._index[items[at]]
-        return np.array(found, np.intp)
 
-    def _add(self, new: Collection[str]) -> None:
-        size = len(self._index) + len(new)
-        if size > len(self._rows):
-            grown = self._empty(max(size, 2 * len(self._rows)))
-            grown[: len(self._index)] = self._rows[: len(self._index)]
-            self._rows = grown
-        for item in new:
-            self._rows[len(self._index)] = self._row(item)
-            self._index[item] = len(self._index)
-
-    def _row(self, item: str) -> Floats:
-        """The row of an item: its part of each class, squared length, valence, severity, votes.
-
-        Products are summed by numpy and not by BLAS, whose result depends on the machine.
-        """
-        k = self._classes
-        row = np.zeros(self._rows.shape[1], np.float32)
-        where, weight = columns(item)
-        value = np.array(weight, np.float32) * self._idf[list(where)]
-        row[:k] = (self._hashed[self._slot[list(where)]] * value[:, None]).sum(axis=0)
-        row[k] = (value * value).sum()
-        if " " not in item:
-            vector = self._vectors.of(item) * np.float32(self.model.card.blend)
-            row[:k] += (self._embedded * vector[:, None]).sum(axis=0)
-            row[k] += (vector * vector).sum()
-            for i, vote in votes(item):
-                row[k + _VOTES + i] = vote
-        row[k + _MEAN] = row[:k].mean()
-        row[k + _VALENCE] = tone.valence_of(item)
-        row[k + _SEVERITY] = tone.weight_of(item)
-        return row
+def _items(index: Lexicon, words: Rows, firsts: Integers, sizes: Integers) -> tuple[Rows, Integers]:
+    """The rows of the words of each sentence, then those of its pairs, and where each sentence begins."""
+    number = np.arange(len(firsts))
+    part = np.repeat(number, sizes)
+    # A sentence has one pair less than it has words.
+    begins = 2 * firsts - number
+    at = np.arange(len(words)) + (begins - firsts)[part]
+    follows = np.flatnonzero(part[1:] == part[:-1])
+    found = np.empty(2 * len(words) - len(firsts), np.int64)
+    found[at] = words
+    found[(at + sizes[part])[follows]] = index.pairs(words[follows], words[follows + 1])
+    return found, begins
 
 
 def _sums(

@@ -124,6 +124,11 @@ def weight_of(item: str) -> float:
     return _SEVERITY.get(item, 0.0)
 
 
+def tells(pair: str) -> bool:
+    """Whether a pair says anything of either."""
+    return pair in _SEVERITY or valence_of(pair) != 0.0
+
+
 def sentiment(valence: Floats, kinds: Sequence[Kind | None]) -> list[float]:
     """Sentiment in (-1, 1) of texts with these summed valences whose causes are of these kinds, if any."""
     x = valence.astype(np.float64) + [_MOOD.get(kind, 0.0) for kind in kinds]

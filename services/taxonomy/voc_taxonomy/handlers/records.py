@@ -1,7 +1,7 @@
 """Records as they come: decide what they are about, keep the greater part, pass them on."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from hashlib import blake2b
 
 import msgspec
@@ -21,6 +21,7 @@ from voc_common.events import (
 from voc_common.postgres import Transaction
 
 from voc_taxonomy.handlers.models import Models
+from voc_taxonomy.repository import catalogue
 from voc_taxonomy.repository import records as repository
 from voc_taxonomy.repository.records import Correction, RecordKey, Row
 
@@ -50,25 +51,29 @@ async def feedback_identified(
     decision. A person's correction of the same text outranks the model, also in a later revision.
     """
     keys = [(e.tenant, e.record_id) for e in batch]
-    seen = await repository.rows(tx, keys)
-    fresh = [e for e in batch if _is_newer(e, seen.get((e.tenant, e.record_id)))]
-    deciding = {(e.tenant, e.record_id) for e in fresh}
-    known = [e for e in batch if (e.tenant, e.record_id) not in deciding]
-    rows = {row.key: row for row in await _decided(tx, fresh, models)}
-    made = await repository.join(tx, [*rows.values(), *map(_row, known)])
-    corrected_ones = await _correct(tx, deciding, models) if fresh else set[RecordKey]()
-    # What was there before, or is now as a person said it, is read as it stands.
-    others = [key for key in keys if key not in made or key in corrected_ones]
-    now = {key: rows[key] for key in made} | await repository.rows(tx, others)
-    return [
-        classified(row)
-        for e in batch
-        if not (row := now[e.tenant, e.record_id]).erased and row.rev_version == e.revision.version
-    ]
+    seen = await repository.standing(tx, keys)
+    deciding = {key: e for key, e in zip(keys, batch, strict=True) if _is_newer(e, seen.get(key))}
+    known = [_row(e) for key, e in zip(keys, batch, strict=True) if key not in deciding]
+    decided = await _decided(tx, deciding.values(), models)
+    stands = await repository.join(tx, [row for row, _ in decided.values()] + known)
+    # What was there before, or has been corrected, is read as it stands now.
+    others = [key for key in keys if key not in stands]
+    await _correct(tx, deciding.keys() - stands, models)
+    now = await repository.rows(tx, others)
+    found: list[Event] = []
+    for key, e in zip(keys, batch, strict=True):
+        if key in stands:
+            found.append(_as_arrived(e, decided[key][1]))
+        elif not (row := now[key]).erased and row.rev_version == e.revision.version:
+            found.append(classified(row))
+    return found
 
 
-def _is_newer(event: FeedbackIdentified, row: Row | None) -> bool:
-    return row is None or (not row.erased and event.revision.version > row.rev_version)
+def _is_newer(event: FeedbackIdentified, standing: tuple[str, bool] | None) -> bool:
+    if standing is None:
+        return True
+    version, erased = standing
+    return not erased and event.revision.version > version
 
 
 def _row(event: FeedbackIdentified) -> Row:
@@ -82,54 +87,54 @@ def _row(event: FeedbackIdentified) -> Row:
 
 
 async def _decided(
-    tx: Transaction, events: Sequence[FeedbackIdentified], models: Models
-) -> list[Row]:
-    generation = await repository.generation(tx)
+    tx: Transaction, events: Collection[FeedbackIdentified], models: Models
+) -> dict[RecordKey, tuple[Row, Decision]]:
+    """The rows of events as the model decides on them, each with its decision."""
+    found: dict[RecordKey, tuple[Row, Decision]] = {}
+    if not events:
+        return found
     now = clock()
-    active = await models.active(tx, {e.tenant for e in events})
-    found: list[Row] = []
-    for tenant, model in active.items():
+    for tenant, model in (await models.active(tx, {e.tenant for e in events})).items():
         mine = [e for e in events if e.tenant == tenant]
         texts = [_body(e.body).text for e in mine]
-        ranks = [versions.decision(generation, e.revision.version, 0, model.sequence) for e in mine]
-        decisions = model.decide(texts, ranks, now)
+        decisions = model.decide(texts, [e.revision.version for e in mine], now)
         for event, text, decision in zip(mine, texts, decisions, strict=True):
             whose = event.attribution
-            found.append(
-                Row(
-                    tenant,
-                    event.record_id,
-                    event.revision.version,
-                    _encode(event.revision),
-                    text,
-                    text_hash(text),
-                    whose.version,
-                    _encode(whose),
-                    decision.version,
-                    _encode(decision),
-                )
+            row = Row(
+                tenant,
+                event.record_id,
+                event.revision.version,
+                _encode(event.revision),
+                text,
+                text_hash(text),
+                whose.version,
+                _encode(whose),
+                decision.version,
+                _encode(decision),
             )
+            found[tenant, event.record_id] = row, decision
     return found
 
 
-async def _correct(tx: Transaction, keys: Iterable[RecordKey], models: Models) -> set[RecordKey]:
-    """Let corrections outrank the model; returns the records that have one.
+async def _correct(tx: Transaction, keys: Collection[RecordKey], models: Models) -> None:
+    """Let corrections outrank the model.
 
     Read in a new statement after the rows are locked by the join: a correction that was being made
     meanwhile has either been committed and is seen here, or waits for us and sees our row.
     """
+    if not keys:
+        return
     latest = {(c.tenant, c.record_id): c for c in await repository.corrections(tx, keys)}
     if latest:
         rows = await repository.rows(tx, latest)
         await repository.join(
             tx, [await corrected(tx, rows[k], c, models) for k, c in latest.items()]
         )
-    return set(latest)
 
 
 async def corrected(tx: Transaction, row: Row, correction: Correction, models: Models) -> Row:
     """The decision part of a record as a person said it, at the rank of a correction."""
-    generation = await repository.generation(tx)
+    generation = await catalogue.generation(tx)
     before = _decision(row.decision)
     version = versions.decision(
         generation, row.rev_version, correction.sequence, int(row.dec_version[-8:], 16)
@@ -145,6 +150,17 @@ async def corrected(tx: Transaction, row: Row, correction: Correction, models: M
     )
     return Row(
         tenant=row.tenant, record_id=row.record_id, dec_version=version, decision=_encode(decision)
+    )
+
+
+def _as_arrived(event: FeedbackIdentified, decision: Decision) -> FeedbackClassified:
+    """The projection of a record that stands as an event told of it."""
+    return FeedbackClassified(
+        tenant=event.tenant,
+        record_id=event.record_id,
+        revision=event.revision,
+        attribution=event.attribution,
+        decision=decision,
     )
 
 

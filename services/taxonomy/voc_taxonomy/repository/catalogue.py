@@ -74,15 +74,22 @@ async def publish(
     )
 
 
-async def active(tx: Transaction, tenants: Collection[str]) -> dict[str, Active]:
-    """The models that decide for these tenants; a tenant without one is left out."""
+async def generation(tx: Transaction) -> int:
+    """The schema's generation; it is raised when a backup is restored."""
+    return (await active(tx, ()))[0]
+
+
+async def active(tx: Transaction, tenants: Collection[str]) -> tuple[int, dict[str, Active]]:
+    """The schema's generation, and the models of these tenants; a tenant without one is left out."""
     rows = await tx.rows(
-        "select a.tenant, m.sequence, m.model from taxonomy.active as a "
+        "select coalesce((select value from taxonomy.generation), 1) as generation, a.tenant, a.sequence, a.model "
+        "from (values (1)) as one left join (select a.tenant, m.sequence, m.model from taxonomy.active as a "
         "join taxonomy.model as m on m.tenant = a.tenant and m.sequence = a.sequence "
-        "where a.tenant = any(cast(:tenants as text[]))",
+        "where a.tenant = any(cast(:tenants as text[]))) as a on true",
         tenants=sorted(tenants),
     )
-    return {r.tenant: Active(r.sequence, r.model) for r in rows}
+    found = {r.tenant: Active(r.sequence, r.model) for r in rows if r.tenant is not None}
+    return rows[0].generation, found
 
 
 async def artifact(tx: Transaction, tenant: str, sequence: int) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 from voc_common.postgres import Transaction
-from voc_common.postgres.arrays import blobs, numbers, texts, unnest
+from voc_common.postgres.arrays import array, texts, unnest
 
 RecordKey = tuple[str, str]
 """Tenant and record id."""
@@ -47,16 +47,9 @@ class Correction(Struct, frozen=True, gc=False, kw_only=True):
 
 
 _FIELDS = Row.__struct_fields__
-_COLUMNS = ", ".join(_FIELDS)
 _OF_R = ", ".join(f"r.{c}" for c in _FIELDS)
-_TYPES = dict.fromkeys(_FIELDS, "text") | {
-    "revision": "bytea",
-    "text_hash": "bytea",
-    "attribution": "bytea",
-    "decision": "bytea",
-    "erased": "bool",
-}
-_LITERALS = {"text": texts, "bytea": blobs, "bool": numbers}
+_BLOBS = ("revision", "text_hash", "attribution", "decision")
+_ARRIVING = tuple(c for c in _FIELDS if c != "erased")
 _WANTED = unnest({"tenant": "text", "id": "text"}, "wanted")
 
 NEWER = {
@@ -82,12 +75,17 @@ def _join_sql() -> str:
         for part, columns in _PARTS.items()
         for column in columns
     )
+    # Bytes go as they are: as an array literal of hex digits they cost Postgres six times as much.
+    arrays = ", ".join(
+        f"cast(:{c} as bytea[])" if c in _BLOBS else array(c, "text") for c in _ARRIVING
+    )
     return (
-        f"with joined as (insert into taxonomy.record as r ({_COLUMNS}) select * from {unnest(_TYPES)} "
-        f"on conflict (tenant, record_id) do update set {cases} "
+        f"with joined as (insert into taxonomy.record as r ({', '.join(_ARRIVING)}) "
+        f"select * from unnest({arrays}) on conflict (tenant, record_id) do update set {cases} "
         f"where {ERASED_GUARD} and ({' or '.join(NEWER.values())}) "
         "returning r.tenant, r.record_id, old.record_id is null as made) "
-        "select tenant, record_id from joined where made"
+        "select j.tenant, j.record_id from joined as j where j.made and not exists (select from taxonomy.correction "
+        "as c where c.tenant = j.tenant and c.record_id = j.record_id)"
     )
 
 
@@ -98,12 +96,6 @@ def _row(found: Any) -> Row:
 def _ids(keys: Iterable[RecordKey]) -> dict[str, str]:
     ordered = sorted(set(keys))
     return {"tenant": texts([t for t, _ in ordered]), "id": texts([i for _, i in ordered])}
-
-
-async def generation(tx: Transaction) -> int:
-    """The schema's generation; it is raised when a backup is restored."""
-    found = await tx.row("select value from taxonomy.generation")
-    return found.value if found else 1
 
 
 async def rows(
@@ -121,17 +113,29 @@ async def rows(
     return {(r[0], r[1]): _row(r) for r in found}
 
 
+async def standing(tx: Transaction, keys: Iterable[RecordKey]) -> dict[RecordKey, tuple[str, bool]]:
+    """By record that is there the version of its revision, and whether it has been erased."""
+    found: Any = await tx.rows(
+        f"select r.tenant, r.record_id, r.rev_version, r.erased from taxonomy.record as r join {_WANTED} "
+        "on r.tenant = wanted.tenant and r.record_id = wanted.id",
+        **_ids(keys),
+    )
+    return {(tenant, record): (version, erased) for tenant, record, version, erased in found}
+
+
 async def join(tx: Transaction, arrived: Iterable[Row]) -> set[RecordKey]:
     """Keep the greater version of every part; an erased row stays as it is.
 
-    Returns those that were not there before: they stand as they arrived.
+    Returns those that stand as they arrived: they were not there before, and nobody has corrected them. What
+    is corrected must be there, so the correction of a record that was not is older than this statement
+    (its row was emptied for a rebuild) and is seen by it.
     """
     ordered = sorted(arrived, key=attrgetter("tenant", "record_id"))
     if not ordered:
         return set()
+    columns = {c: list(map(attrgetter(c), ordered)) for c in _ARRIVING}
     found: Any = await tx.rows(
-        _join_sql(),
-        **{c: _LITERALS[kind](list(map(attrgetter(c), ordered))) for c, kind in _TYPES.items()},
+        _join_sql(), **{c: v if c in _BLOBS else texts(v) for c, v in columns.items()}
     )
     return {(tenant, record_id) for tenant, record_id in found}
 
