@@ -6,7 +6,6 @@ else our own, started by the first test that asks and stopped with the run.
 
 import fcntl
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -16,11 +15,10 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import asyncpg
 import pytest
 import pytest_asyncio
+from harness import databases
 from hypothesis import HealthCheck, settings
 from voc_local import home
 from voc_local.ground import Ground
@@ -79,18 +77,8 @@ def kafka_bootstrap(ground: Ground) -> str:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def database_url(ground: Ground) -> AsyncIterator[str]:
     """The URL of an empty database of the module's own; roles are shared by the whole server."""
-    name = f"test_{secrets.token_hex(6)}"
-    await run_statement(ground.database_url, f"CREATE DATABASE {name}")
-    yield urlsplit(ground.database_url)._replace(path=f"/{name}").geturl()
-    await run_statement(ground.database_url, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-async def run_statement(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+    async with databases.fresh(ground.database_url) as url:
+        yield url
 
 
 def servers_of(folder: Path) -> tuple[str, str]:

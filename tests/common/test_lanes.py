@@ -44,9 +44,18 @@ def test_beside_live_work_it_rests_five_times_as_long_as_it_worked(clock: Clock)
 def test_when_live_work_has_ended_it_goes_on_at_once(clock: Clock) -> None:
     found = Lanes()
     found.live()
-    found.worked(60.0)
-    clock.now += 6.0
+    clock.now += 4.0
+    found.worked(1.0)
+    assert found.rest() == pytest.approx(5.0)
+    clock.now += 2.0
     assert found.rest() == 0
+
+
+def test_an_outage_that_it_sat_out_is_not_rested_for(clock: Clock) -> None:
+    found = Lanes()
+    found.live()
+    found.worked(60.0)
+    assert found.rest() == pytest.approx(5.0)
 
 
 async def test_bulk_requests_have_turns_and_give_them_back_when_they_end_early() -> None:

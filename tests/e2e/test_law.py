@@ -6,8 +6,7 @@ What happens when servers or topics go away is in tests/faults/test_law_by_force
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
-from pathlib import Path
+from collections.abc import Collection
 
 import httpx
 import pytest
@@ -19,16 +18,6 @@ from harness.telling import Telling
 pytestmark = pytest.mark.slow
 
 COUNTING = ("identity", "taxonomy", "scorecard")
-
-
-@pytest.fixture(scope="module")
-async def system(
-    database_url: str, kafka_bootstrap: str, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[System]:
-    found = System(database_url, kafka_bootstrap, Path(tmp_path_factory.mktemp("law")))
-    await found.start(workers=2)
-    yield found
-    await found.stop()
 
 
 async def tell(system: System, seed: int, size: int, *, people_first: bool = False) -> Telling:

@@ -7,6 +7,7 @@ items, names of tenants and ids apart.
 """
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Sequence
@@ -72,8 +73,17 @@ class History:
         self.system = system
         self.tenant = tenant
 
-    async def tell(self, items: Sequence[dict[str, Any]], pause: float = 0.0) -> None:
-        """Load all of it, a batch after the other, and say that it is complete."""
+    async def tell(
+        self,
+        items: Sequence[dict[str, Any]],
+        pause: float = 0.0,
+        hurry: asyncio.Event | None = None,
+    ) -> None:
+        """Load all of it, a batch after the other, and say that it is complete.
+
+        `pause`: seconds between two batches, until one need not wait any more: `hurry`.
+        """
+        hurry = hurry or asyncio.Event()
         body = {"source": "desk", "history": True}
         load = (await self.system.done("POST", "ingest", "/v1/loads", self.tenant, body))["load"]
         for begin in range(0, len(items), BATCH):
@@ -86,7 +96,9 @@ class History:
                 load=load,
             )
             assert not answer["rejected"], answer
-            await asyncio.sleep(pause)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await hurry.wait()
         await self.system.done("POST", "ingest", f"/v1/loads/{load}/complete", self.tenant)
 
     async def judged(self, seconds: float = 180) -> None:

@@ -122,10 +122,13 @@ async def _loaded(
     """Load, poison and a history that is told, for the time of a with-statement."""
     async with asyncio.TaskGroup() as tasks:
         poisoning = tasks.create_task(scene.poisoning())
-        told = tasks.create_task(scene.history.tell(past, pause))
+        over = asyncio.Event()
+        told = tasks.create_task(scene.history.tell(past, pause, over))
         async with scene.load.running():
             yield
-            await told
+        # What is left of it is told alone: an import steps back for live records.
+        over.set()
+        await told
         poisoning.cancel()
 
 

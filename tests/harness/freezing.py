@@ -1,8 +1,7 @@
 """Freezing a worker inside a transaction that has written, and the moment at which Postgres gives it up."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
 
 import asyncpg
 import psutil
@@ -11,12 +10,19 @@ from voc_cli.fleet import Process
 from harness.system import System
 from harness.waiting import until
 
-WRITING = (
-    "select a.pid, a.state, a.wait_event, clock_timestamp() - a.state_change > interval '300 ms' as calm from pg_stat_activity a where a.client_port = any($1) "
-    "and a.backend_xid is not null and a.state in ('active', 'idle in transaction') and exists ("
-    "select from pg_locks l where l.pid = a.pid and l.mode = 'RowExclusiveLock' and l.relation = to_regclass($2))"
-)
-"""Backends of some client ports in a transaction that has written to a table."""
+GATE = """
+create or replace function public.{service}_gate() returns trigger language plpgsql as
+$$begin perform pg_advisory_xact_lock_shared(inet_client_port(), tg_relid::int); return null; end$$;
+create or replace trigger gate after insert or update on {service}.record
+for each statement execute function public.{service}_gate();
+"""
+"""A client whose gate is closed waits in the statement that has written records. It stays: dropping it would wait
+for the frozen transaction, and all others for that."""
+CLOSE = "select pg_advisory_lock(port, $2::regclass::oid::int) from unnest($1::int[]) port"
+OPEN = "select pg_advisory_unlock_all()"
+BACKENDS = "select pid, state from pg_stat_activity where client_port = any($1) and backend_xid is not null"
+WAITING = f"{BACKENDS} and wait_event = 'advisory'"
+"""Backends of some client ports that have written and wait at the gate."""
 
 
 async def frozen_in_transaction(
@@ -33,30 +39,35 @@ async def frozen_in_transaction(
     frozen = psutil.Process(process.pid)
     server = await asyncpg.connect(system.database_url)
     try:
+        await server.execute(GATE.format(service=process.service))
         async with asyncio.timeout(seconds):
             while True:
-                ports = list(seen([c.laddr.port for c in frozen.net_connections("tcp4")]))
-                if await server.fetch(WRITING, ports, records):
-                    process.freeze()
-                    await until(lambda: frozen.status() == psutil.STATUS_STOPPED)
-                    found = await server.fetchrow(WRITING, ports, records)
-                    # What it had sent before may still be on its way, through a proxy for some time.
-                    while found and _goes_on(found):
-                        await asyncio.sleep(0.01)
-                        found = await server.fetchrow(WRITING, ports, records)
-                    if found and found["state"] == "idle in transaction":
-                        return found["pid"]
-                    # It was faster with its commit, or is between the messages of one statement.
-                    process.thaw()
-                await asyncio.sleep(0.002)
+                ports: set[int] = set()
+                while not await server.fetch(WAITING, ports):
+                    await asyncio.sleep(0.01)
+                    found = set(seen([c.laddr.port for c in frozen.net_connections("tcp4")]))
+                    await server.execute(CLOSE, found - ports, records)
+                    ports |= found
+                process.freeze()
+                await until(lambda: frozen.status() == psutil.STATUS_STOPPED)
+                await server.execute(OPEN)
+                for backend in await _gone_through(server, ports):
+                    return backend
+                # It had waited so long at the gate that Postgres ended its statement.
+                process.thaw()
     finally:
         await server.close()
 
 
-def _goes_on(backend: Mapping[str, Any]) -> bool:
-    if backend["state"] == "active":
-        return backend["wait_event"] != "ClientRead"
-    return not backend["calm"]
+async def _gone_through(server: asyncpg.Connection, ports: Collection[int]) -> list[int]:
+    """Those that are idle in their transactions, as soon as none is at work any more."""
+    while True:
+        found = await server.fetch(BACKENDS, ports)
+        if not any(backend["state"] == "active" for backend in found):
+            return [
+                backend["pid"] for backend in found if backend["state"] == "idle in transaction"
+            ]
+        await asyncio.sleep(0.01)
 
 
 async def given_up(system: System, backend: int) -> None:

@@ -5,6 +5,8 @@ import time
 
 _REST = 5.0
 """Seconds that bulk work rests for each second that it took, while there is live work."""
+_LONGEST = 1.0
+"""Seconds of bulk work that count at most: what took longer has waited for a server that was away."""
 _MEMORY = 5.0
 """Seconds for which live work is taken to go on after the last of it."""
 
@@ -27,7 +29,7 @@ class Lanes:
     def worked(self, seconds: float) -> None:
         """Bulk work took so long; the rest that follows counts from now."""
         if self.shared():
-            self._bulk_from = time.monotonic() + _REST * seconds
+            self._bulk_from = time.monotonic() + _REST * min(seconds, _LONGEST)
 
     def rest(self) -> float:
         """Seconds until bulk work may go on."""

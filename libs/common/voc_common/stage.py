@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 Handler = Callable[[Transaction, list[Any]], Awaitable[Sequence[Event]]]
 """Given the events of one type, folded; returns what follows from them, published before the commit."""
 
+LONGEST_PAUSE = 1.0
+"""Seconds between two tries while a server is away. Each stage adds to the time that a record takes once it is back."""
+
 TickHandler = Callable[[Transaction, "list[TickAt]"], Awaitable[None]]
 
 
@@ -123,7 +126,7 @@ class Stage:
                 self.failure = str(error)
                 log.warning("the bus is away, waiting: %s", error)
                 await self._pause(wait)
-                wait = min(wait * 2, 5.0)
+                wait = min(wait * 2, LONGEST_PAUSE)
             await asyncio.sleep(0)
 
     def _noted(self, messages: Sequence[Message], seconds: float) -> None:
@@ -158,7 +161,7 @@ class Stage:
                 self.failure = str(error)
                 log.warning("waiting to handle %d messages: %s", len(messages), error)
                 await self._pause(wait)
-                wait = min(wait * 2, 5.0)
+                wait = min(wait * 2, LONGEST_PAUSE)
                 if self._stopping.is_set() or time.monotonic() - began > _GIVE_UP_SECONDS:
                     # Not committed: read again by whoever has the partition then.
                     await self._consumer.rewind_to(messages)

@@ -21,7 +21,7 @@ from voc_common.bus import BusError, Consumer, PositionLost, Producer
 from voc_common.postgres import Database, DatabaseAway, Transaction, dead_letters
 from voc_common.postgres.outbox import age, relay
 from voc_common.settings import Settings
-from voc_common.stage import Outage, Stage, Subscriptions
+from voc_common.stage import LONGEST_PAUSE, Outage, Stage, Subscriptions
 from voc_common.wire import topic
 
 log = logging.getLogger(__name__)
@@ -185,7 +185,7 @@ async def _consume(running: _Running) -> int:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await running.stopping.wait()
-            wait = min(wait * 2, 5.0)
+            wait = min(wait * 2, LONGEST_PAUSE)
     running.ready = True
     running.stage.progressed = time.monotonic()
     stage = asyncio.create_task(running.stage.run())
@@ -224,7 +224,7 @@ async def _repeat(running: _Running, job: Job) -> None:
             running.failing.pop(job.name, None)
         except (BusError, DatabaseAway) as error:
             log.warning("%s waits: %s", job.name, error)
-            wait = min(max(wait, 0.2) * 2, 5.0)
+            wait = min(max(wait, 0.2) * 2, LONGEST_PAUSE)
         except Exception as error:
             # A job is a loop of its own: a fault in one round must not end the worker or the job.
             log.exception("%s failed", job.name)

@@ -18,7 +18,7 @@ MAX_BYTES = 2 * 1024 * 1024
 """Of one request; ingest takes 1,000 items and 8 MiB."""
 _AGAIN = {408, 425, 429, 502, 503, 504}
 _APART = {400, 413, 422, 500}
-_FIRST_WAIT, _LONGEST_WAIT = 0.5, 15.0
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 5.0
 _SAVE_SECONDS = 1.0
 
 
