@@ -133,8 +133,7 @@ class _Attempt:
         after = {k: i.atom for k, i in self.found.intents.items() if i.atom}
         arriving = hashes(after)
         leaving = self.found.leaving()
-        made = await repository.claim_keys(self.tx, arriving)
-        held = await repository.look_up(self.tx, arriving | leaving)
+        held, made = await repository.claim_keys(self.tx, arriving | leaving)
         if free := {k for k in arriving - made if held[k] == FREE}:
             await repository.hold_free(self.tx, free)
             held |= await repository.look_up(self.tx, free)
