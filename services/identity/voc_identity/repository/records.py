@@ -73,8 +73,7 @@ def _twin(noted: str) -> str:
         f"select r.record_id, r.component, r.person, r.account, r.atom from ({noted} offset 0) as p "
         "cross join lateral (select r.* from identity.record as r "
         "where r.tenant = x.tenant and r.record_id = p.record_id offset 0) as r "
-        "where r.record_id < x.id and r.profile = x.hash and r.person <> '' and not r.manual "
-        "and not exists (select from identity.edge_record as e where e.tenant = x.tenant and e.record_id = x.id)"
+        "where r.record_id < x.id and r.profile = x.hash and r.person <> '' and not r.manual"
     )
 
 
@@ -105,7 +104,8 @@ async def rows_or_twins(
         f"select x.tenant, x.id, t.record_id, t.component, t.person, t.account, {OF_R} from {unnest(_ARRIVING)} "
         "left join lateral (select r.* from identity.record as r "
         "where r.tenant = x.tenant and r.record_id = x.id offset 0) as r on true "
-        f"left join lateral (select * from ({_TWIN}) as t where r.record_id is null and x.hash <> '' offset 0) as t "
+        f"left join lateral (select * from ({_TWIN}) as t where r.record_id is null and x.hash <> '' and not exists "
+        "(select from identity.edge_record as e where e.tenant = x.tenant and e.record_id = x.id) offset 0) as t "
         "on true where r.record_id is not null or t.record_id is not null",
         **_arriving(profiles),
     )
@@ -127,7 +127,10 @@ A record that two workers bring at once, with no value in common, is caught here
 counter, or refused as a second one of its id. Its lock comes after those of the components: before them it made deadlocks.
 """
 STANDS = "t.component = x.component and t.person = x.person and t.account = x.account"
-"""The second look-up of a twin: it is where it was, in a component that is locked by now."""
+"""The second look-up of a twin: it is where it was, in a component that is locked by now.
+
+Of a record that is not there people cannot begin to speak meanwhile: that one was looked at is enough.
+"""
 _FOLLOWED = dict.fromkeys(
     ("tenant", "id", "rev_version", "source", "component", "person", "account", "twin"), "text"
 ) | {"occurred_at": "bigint", "identifiers": "bytea", "hash": "bytea"}
