@@ -5,7 +5,6 @@ import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import asyncpg
 import msgspec
@@ -26,10 +25,10 @@ from voc_common.postgres.migrations import migrate
 from voc_identity import repository
 from voc_identity.domain.cluster import cluster
 from voc_identity.domain.normalise import key_rules, normalise
-from voc_identity.domain.records import Cut, Must, Record
+from voc_identity.domain.records import Cut, Must, record_of
 from voc_identity.handlers import people, recluster, records
 from voc_identity.handlers.found import edge_of
-from voc_identity.repository import EdgeRow, RecordKey
+from voc_identity.repository import EdgeRow, RecordKey, written
 from voc_identity.settings import IdentitySettings
 
 WORKERS = 4
@@ -189,7 +188,7 @@ async def invariants(database: Database, tenant: str) -> None:
             "select hash, record_id from identity.holder where tenant = :t", t=tenant
         )
     state = {k.hash: k for k in keys}
-    atoms = {r.record_id: msgspec.msgpack.decode(r.atom, type=Record) for r in there}
+    atoms = {r.record_id: record_of(r.record_id, r.atom) for r in there}
     place = {r.record_id: (r.component, r.profile) for r in there}
     holders = {(k.hash, r) for r, atom in atoms.items() for k in atom.keys}
     for value, record in holders:
@@ -454,23 +453,10 @@ async def test_components_that_meet_between_look_and_lock(
 ) -> None:
     """A worker has seen where its value, or its twin, is; before it locks that, another joins it to more."""
     if not guarded:
-        blind = {"second_look": lambda held, now, locked: set(), "stands": lambda now, before: True}
-        monkeypatch.setattr(recluster, guard, blind[guard])
         if guard == "stands":
-            first_look = repository.rows_or_twins
-            seen: dict[RecordKey, Any] = {}
-
-            async def looked(tx: Transaction, profiles: dict[RecordKey, bytes]) -> Any:
-                there, found = await first_look(tx, profiles)
-                seen.update({k: t for k, t in found.items() if k not in seen})
-                return there, {k: seen[k] for k in found}
-
-            async def as_first_seen(tx: Transaction, profiles: Any, twins: Any) -> Any:
-                del tx, twins
-                return {k: seen[k] for k in profiles}
-
-            monkeypatch.setattr(repository, "rows_or_twins", looked)
-            monkeypatch.setattr(repository, "twins_again", as_first_seen)
+            monkeypatch.setattr(written, "WRITE", written.write_sql(stands="true"))
+        else:
+            monkeypatch.setattr(recluster, guard, lambda held, now, locked: set())
     # One of the two components keeps its name when they meet: the late record belongs to each in turn.
     right = [
         await meeting(database, settings, f"{side}{guarded}{guard}", side, twin=guard == "stands")

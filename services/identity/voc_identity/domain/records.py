@@ -37,8 +37,8 @@ class Key(Struct, frozen=True, gc=False, array_like=True):
         return self.kind == "external"
 
 
-class Record(Struct, frozen=True, gc=False, array_like=True):
-    """An atom: one object of a source with all that may decide whose it is; stored as a MessagePack array.
+class Record(Struct, frozen=True, gc=False):
+    """An atom: one object of a source with all that may decide whose it is.
 
     `keys` holds no hash twice and no two external ids of one issuer (`normalise` sees to both).
     `accounts` are the company ids, `domains` the business domains of its mail addresses.
@@ -50,13 +50,25 @@ class Record(Struct, frozen=True, gc=False, array_like=True):
     accounts: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
 
-    @property
-    def profile(self) -> bytes:
-        """A hash of all but the id, 16 bytes; empty if nothing links the record."""
-        if not self.keys:
-            return b""
-        said = (self.keys, self.name, self.accounts, self.domains)
-        return blake2b(_encode(said), digest_size=16).digest()
+
+_decode = msgspec.msgpack.Decoder(
+    tuple[tuple[Key, ...], Name, tuple[str, ...], tuple[str, ...]]
+).decode
+
+
+def atom_of(record: Record) -> bytes:
+    """What is stored of a record: all but its id, as a MessagePack array."""
+    return _encode((record.keys, record.name, record.accounts, record.domains))
+
+
+def record_of(record_id: str, atom: bytes) -> Record:
+    """The record of which this is stored."""
+    return Record(record_id, *_decode(atom))
+
+
+def profile_of(record: Record, atom: bytes) -> bytes:
+    """A hash of what is stored of a record, 16 bytes; empty if nothing links it."""
+    return blake2b(atom, digest_size=16).digest() if record.keys else b""
 
 
 class Must(Struct, frozen=True, gc=False):

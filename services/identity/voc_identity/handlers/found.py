@@ -3,21 +3,20 @@
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
-import msgspec
 from msgspec import Struct
 
 from voc_identity.domain.cluster import cluster
 from voc_identity.domain.records import Cut, Edge, Must, Record, Rules
 from voc_identity.repository import EdgeRow, HashKey, KeyState, RecordKey, Row, Twin, Written
 
-_encode = msgspec.msgpack.Encoder().encode
 _Holder = tuple[str, bytes, str]
 
 
 class Intent(Struct, frozen=True, gc=False, kw_only=True):
     """What a record shall become: a newer revision, or, without an atom, erased for good.
 
-    With `reread` the revision stays and the identifiers are read anew, by other rules.
+    `stored` is what is stored of the atom. With `reread` the revision stays and the identifiers are read
+    anew, by other rules.
     """
 
     rev_version: str = ""
@@ -25,6 +24,7 @@ class Intent(Struct, frozen=True, gc=False, kw_only=True):
     occurred_at: int = 0
     identifiers: bytes = b""
     atom: Record | None = None
+    stored: bytes = b""
     profile: bytes = b""
     reread: bool = False
 
@@ -63,14 +63,22 @@ class Found:
     def changed(
         self, edges: Iterable[EdgeRow], generic: Mapping[HashKey, bool]
     ) -> dict[RecordKey, Row]:
-        """Records that are others now, the erased and the following ones among them."""
+        """Records that are clustered anew and are others now, the erased among them."""
         new = self._clustered(edges, generic)
         changed = {k: r for k, r in new.items() if r != self.members.get(k)}
-        changed |= {k: self._emptied(k) for k, i in self.intents.items() if i.atom is None}
-        return changed | {k: self._followed(k, i) for k, i in self.following.items()}
+        return changed | {k: self._emptied(k) for k, i in self.intents.items() if i.atom is None}
 
-    def written(self, changed: Mapping[RecordKey, Row], generic: Mapping[HashKey, bool]) -> Written:
-        """What is to be written so that these records are as they `changed`."""
+    def followed(self) -> dict[RecordKey, Row]:
+        """Records that follow their twins."""
+        return {k: self._followed(k, i) for k, i in self.following.items()}
+
+    def written(
+        self,
+        changed: Mapping[RecordKey, Row],
+        followed: Mapping[RecordKey, Row],
+        generic: Mapping[HashKey, bool],
+    ) -> Written:
+        """What is to be written so that these records are as they `changed` and `followed`."""
         rows = {**self.members, **changed}
         after = {k: KeyState("", flag) for k, flag in generic.items()}
         for key, atom in self.universe.items():
@@ -83,8 +91,11 @@ class Found:
             if intent.profile:
                 first.setdefault((tenant, intent.profile), record_id)
         return Written(
-            records=list(changed.values()),
+            now=self.now,
+            records=changed.values(),
             seen=self.seen | self.members,
+            followed=followed.values(),
+            twins=self.twins,
             keys={k: s for k, s in after.items() if s != self.states.get(k)},
             held=held,
             left=left,
@@ -115,38 +126,33 @@ class Found:
             spoken_of = {p.component for p in persons if not named.isdisjoint(p.members)}
             for person in persons:
                 name = person.person_id if person.identifiable else ""
+                manual = person.component in spoken_of
                 for record_id in person.members:
                     key = (tenant, record_id)
-                    row = self._row(key, person.component, name, person.account)
-                    if row.manual != (person.component in spoken_of):
-                        row = msgspec.structs.replace(row, manual=not row.manual)
-                    result[key] = row
+                    result[key] = self._row(key, person.component, name, person.account, manual)
         return result
 
-    def _row(self, key: RecordKey, component: str, person: str, account: str) -> Row:
-        before = self.before(key)
-        intent = self.intents.get(key)
+    def _row(self, key: RecordKey, component: str, person: str, account: str, manual: bool) -> Row:
+        before, intent = self.before(key), self.intents.get(key)
         row = before or Row(tenant=key[0], record_id=key[1])
-        if intent and intent.atom:
-            row = msgspec.structs.replace(
-                row,
-                atom=_encode(intent.atom),
-                identifiers=intent.identifiers,
-                profile=intent.profile,
-            )
-            if not intent.reread:
-                row = msgspec.structs.replace(
-                    row,
-                    rev_version=intent.rev_version,
-                    source=intent.source,
-                    occurred_at=intent.occurred_at,
-                )
-        if before is None or (before.person, before.account) != (person, account):
-            row = msgspec.structs.replace(
-                row, person=person, account=account, counter=row.counter + 1, decided_at=self.now
-            )
-        return (
-            row if row.component == component else msgspec.structs.replace(row, component=component)
+        content = intent or row
+        revision = intent if intent and not intent.reread else row
+        moved = before is None or (before.person, before.account) != (person, account)
+        return Row(
+            tenant=row.tenant,
+            record_id=row.record_id,
+            rev_version=revision.rev_version,
+            source=revision.source,
+            occurred_at=revision.occurred_at,
+            identifiers=content.identifiers,
+            atom=intent.stored if intent else row.atom,
+            component=component,
+            person=person,
+            account=account,
+            counter=row.counter + moved,
+            decided_at=self.now if moved else row.decided_at,
+            profile=content.profile,
+            manual=manual,
         )
 
     def _followed(self, key: RecordKey, intent: Intent) -> Row:
@@ -158,7 +164,7 @@ class Found:
             source=intent.source,
             occurred_at=intent.occurred_at,
             identifiers=intent.identifiers,
-            atom=_encode(intent.atom),
+            atom=intent.stored,
             component=twin.component,
             person=twin.person,
             account=twin.account,

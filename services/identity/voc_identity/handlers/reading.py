@@ -12,14 +12,13 @@ from voc_identity import repository
 from voc_identity.domain.cluster import cluster
 from voc_identity.domain.evidence import Link, Relation, evidence
 from voc_identity.domain.normalise import Unlinked, key_rules, normalise, read_key
-from voc_identity.domain.records import Record
+from voc_identity.domain.records import record_of
 from voc_identity.handlers.found import edge_of
 from voc_identity.handlers.people import current_person
 from voc_identity.handlers.records import rules_of
 from voc_identity.repository import Row
 from voc_identity.settings import IdentitySettings
 
-_atom = msgspec.msgpack.Decoder(Record).decode
 _identifiers = msgspec.msgpack.Decoder(tuple[Identifier, ...]).decode
 _SHOWN = 1000
 
@@ -49,10 +48,8 @@ async def person(
     secret = (await repository.rules(tx, [tenant]))[tenant]
     component = {(tenant, r.component) for r in mine}
     members = await repository.members(tx, component)
-    states = await repository.look_up(
-        tx, {(tenant, k.hash) for r in members.values() for k in _atom(r.atom).keys}
-    )
-    atoms = [_atom(r.atom) for r in members.values()]
+    atoms = [record_of(r.record_id, r.atom) for r in members.values()]
+    states = await repository.look_up(tx, {(tenant, k.hash) for atom in atoms for k in atom.keys})
     there = {atom.record_id for atom in atoms}
     edges = [edge_of(e, there) for e in await repository.edges(tx, members)]
     generic = frozenset(h for (_, h), state in states.items() if state.generic)
@@ -108,7 +105,11 @@ async def find(
         rows = await repository.holders(tx, [named])
     else:
         together = await repository.members(tx, [(tenant, state.component)])
-        rows = [r for r in together.values() if any(k.hash == key.hash for k in _atom(r.atom).keys)]
+        rows = [
+            r
+            for r in together.values()
+            if any(k.hash == key.hash for k in record_of(r.record_id, r.atom).keys)
+        ]
     return sorted({r.person for r in rows if r.person})[:200]
 
 

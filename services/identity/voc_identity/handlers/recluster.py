@@ -12,26 +12,25 @@ order is: claim the values, lock the components that they lead to, look again, a
 4. the pure `cluster` decides on all members; what changed is written, the records last.
 
 A new record that tells exactly what an earlier one tells (its twin, most records have one) belongs where
-that one belongs (`follows`): its component is locked and looked at again as any other, but not clustered.
+that one belongs (`follows`): its component is locked as any other, but not clustered. What is written looks
+at the twin again (`repository.STANDS`); if it is not as it was seen, everything is given back and tried again.
 """
 
 from collections.abc import Collection, Iterable, Mapping
 
-import msgspec
 from msgspec import Struct
 from voc_common.postgres import Transaction
 from voc_common.postgres.database import Retry
 
 from voc_identity import repository
 from voc_identity.domain.components import generic_values
-from voc_identity.domain.records import Record, Rules, follows
+from voc_identity.domain.records import Rules, follows, record_of
 from voc_identity.handlers.found import Found, Intent, hashes
-from voc_identity.repository import EdgeRow, HashKey, KeyState, RecordKey, Row, Twin
+from voc_identity.repository import EdgeRow, HashKey, KeyState, RecordKey, Row
 
 _ATTEMPTS = 12
 FREE = KeyState("", False)
 """A value that nobody holds."""
-_decode = msgspec.msgpack.Decoder(Record).decode
 
 
 class Outcome(Struct, frozen=True):
@@ -102,7 +101,9 @@ class _Attempt:
         }
         self.found.following = {k: wanted[k] for k in self.found.twins}
         self.found.intents = {k: i for k, i in wanted.items() if k not in self.found.following}
-        self.found.atoms_before = {k: _decode(r.atom) for k, r in self.found.seen.items() if r.atom}
+        self.found.atoms_before = {
+            k: record_of(r.record_id, r.atom) for k, r in self.found.seen.items() if r.atom
+        }
         edges: list[EdgeRow] = []
         generic: dict[HashKey, bool] = {}
         if self.found.intents or self.anchors:
@@ -113,25 +114,10 @@ class _Attempt:
             generic = await self._generic()
         elif self.found.following:
             await repository.lock_components(self.tx, self._twin_components())
-        await self._look_at_twins_again()
         return await self._write(edges, generic)
 
     def _twin_components(self) -> set[RecordKey]:
         return {self._twin_place(k) for k in self.found.following}
-
-    async def _look_at_twins_again(self) -> None:
-        """Their second look-up: a twin may have been moved, edited or erased before its component was locked."""
-        if not self.found.following:
-            return
-        profiles = {k: i.profile for k, i in self.found.following.items()}
-        now = await repository.twins_again(self.tx, profiles, self.found.twins)
-        for key, intent in self.found.following.items():
-            twin = now.get(key)
-            if not stands(twin, self.found.twins[key]):
-                raise _Wider
-            self.found.twins[key] = twin or self.found.twins[key]
-            if intent.atom is None or not follows(intent.atom, self.found.twins[key].account):
-                raise _Wider
 
     def _wanted(self, key: RecordKey, intent: Intent) -> bool:
         """The erased guard and the version test: an erased row accepts nothing, an older revision changes nothing."""
@@ -147,8 +133,7 @@ class _Attempt:
         after = {k: i.atom for k, i in self.found.intents.items() if i.atom}
         arriving = hashes(after)
         leaving = self.found.leaving()
-        made = await repository.claim_keys(self.tx, arriving)
-        held = await repository.look_up(self.tx, arriving | leaving)
+        held, made = await repository.claim_keys(self.tx, arriving | leaving)
         if free := {k for k in arriving - made if held[k] == FREE}:
             await repository.hold_free(self.tx, free)
             held |= await repository.look_up(self.tx, free)
@@ -176,7 +161,7 @@ class _Attempt:
     async def _look_again(self, locked: set[RecordKey], held: Mapping[HashKey, KeyState]) -> None:
         """The second look-up: what was found before the locks may have been merged or split since."""
         self.found.members = await repository.members(self.tx, locked) if locked else {}
-        atoms = {k: _decode(r.atom) for k, r in self.found.members.items()}
+        atoms = {k: record_of(r.record_id, r.atom) for k, r in self.found.members.items()}
         arriving = hashes({k: i.atom for k, i in self.found.intents.items() if i.atom})
         self.found.states = await repository.look_up(
             self.tx, held.keys() | hashes(atoms) | arriving
@@ -241,7 +226,9 @@ class _Attempt:
         """Whether a generic value stays so; if not, all its holders must be clustered with us."""
         rows = {r.key: r for r in await repository.holders(self.tx, [key])}
         atoms = {
-            k: _decode(r.atom) for k, r in rows.items() if k not in self.found.intents and r.atom
+            k: record_of(r.record_id, r.atom)
+            for k, r in rows.items()
+            if k not in self.found.intents and r.atom
         }
         for k, intent in self.found.intents.items():
             if intent.atom and any(v.hash == key[1] for v in intent.atom.keys):
@@ -255,13 +242,12 @@ class _Attempt:
 
     async def _write(self, edges: Iterable[EdgeRow], generic: Mapping[HashKey, bool]) -> Outcome:
         found = self.found
-        changed = found.changed(edges, generic)
-        written = found.written(changed, generic)
-        if (changed or written.keys or written.held or written.left) and not await repository.write(
-            self.tx, written
-        ):
+        changed, followed = found.changed(edges, generic), found.followed()
+        written = found.written(changed, followed, generic)
+        if written.anything and not await repository.write(self.tx, written):
             raise _Wider
-        rows = {k: changed.get(k) or found.seen[k] for k in self.all_intents}
+        now = changed | followed
+        rows = {k: now.get(k) or found.seen[k] for k in self.all_intents}
         # Also of records that were meant: of one that came in an older revision nothing else is told.
         return Outcome(rows, [r for k, r in changed.items() if found.moved(k, r)])
 
@@ -290,8 +276,3 @@ def second_look(
         if freed or now[key].generic != state.generic:
             raise _Wider(found)
     return found
-
-
-def stands(now: Twin | None, before: Twin) -> bool:
-    """The second look-up of a twin: whether it is still where it was, in a component that is locked by now."""
-    return now is not None and now.component == before.component

@@ -23,7 +23,7 @@ from voc_common.postgres import Transaction
 
 from voc_identity import repository
 from voc_identity.domain.normalise import KeyRules, Keys, key_rules, normalise
-from voc_identity.domain.records import Rules
+from voc_identity.domain.records import Rules, atom_of, profile_of
 from voc_identity.handlers.found import Intent
 from voc_identity.handlers.recluster import recluster
 from voc_identity.repository import RecordKey, Row
@@ -40,10 +40,12 @@ def _key_rules(secret: bytes, region: str, blocked: tuple[str, ...]) -> KeyRules
 
 
 @lru_cache(maxsize=8192)
-def _read(identifiers: bytes, read: KeyRules) -> tuple[Keys, bytes]:
-    """What encoded identifiers come to, and their profile: most records repeat those of another."""
+def _read(identifiers: bytes, read: KeyRules) -> tuple[Keys, bytes, bytes]:
+    """What encoded identifiers come to, what is stored of it, and its profile: most records repeat those of another."""
     keys = normalise(_decode(identifiers), read)
-    return keys, keys.record("").profile
+    record = keys.record("")
+    atom = atom_of(record)
+    return keys, atom, profile_of(record, atom)
 
 
 def rules_of(settings: IdentitySettings) -> Rules:
@@ -98,13 +100,14 @@ async def _received(
 
 def _intent(event: FeedbackReceived | ActivityReceived, read: KeyRules) -> Intent:
     identifiers = _encode(event.identifiers)
-    keys, profile = _read(identifiers, read)
+    keys, stored, profile = _read(identifiers, read)
     return Intent(
         rev_version=event.revision.version,
         source=event.revision.source,
         occurred_at=event.revision.occurred_at,
         identifiers=identifiers,
         atom=keys.record(event.record_id),
+        stored=stored,
         profile=profile,
     )
 
@@ -161,10 +164,11 @@ async def reread(tx: Transaction, settings: IdentitySettings, limit: int = 500) 
     read = _key_rules(found.secret, settings.region, found.blocked)
     intents: dict[RecordKey, Intent] = {}
     for row in rows:
-        keys, profile = _read(row.identifiers, read)
+        keys, stored, profile = _read(row.identifiers, read)
         intents[row.key] = Intent(
             identifiers=row.identifiers,
             atom=keys.record(row.record_id),
+            stored=stored,
             profile=profile,
             reread=True,
         )

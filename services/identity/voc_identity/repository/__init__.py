@@ -2,12 +2,12 @@
 
 from voc_identity.repository.edges import add_edge, edge_page, edges, retract_edge
 from voc_identity.repository.records import (
+    STANDS,
     lock_components,
     members,
     records_of,
     rows,
     rows_or_twins,
-    twins_again,
 )
 from voc_identity.repository.shapes import EdgeRow, HashKey, KeyState, RecordKey, Row, Twin
 from voc_identity.repository.tenants import (
@@ -30,6 +30,7 @@ from voc_identity.repository.written import Written, write
 __all__ = [
     "DERIVED",
     "OWNED",
+    "STANDS",
     "EdgeRow",
     "HashKey",
     "KeyState",
@@ -57,7 +58,6 @@ __all__ = [
     "rows",
     "rows_or_twins",
     "rules",
-    "twins_again",
     "write",
 ]
 

@@ -70,18 +70,16 @@ def _twin(noted: str) -> str:
     Laterals keep the order of the look-ups, and each to its key, whatever the statistics say.
     """
     return (
-        f"select r.record_id, r.component, r.person, r.account from ({noted} offset 0) as p "
+        f"select r.record_id, r.component, r.person, r.account, r.atom from ({noted} offset 0) as p "
         "cross join lateral (select r.* from identity.record as r "
         "where r.tenant = x.tenant and r.record_id = p.record_id offset 0) as r "
-        "where r.record_id < x.id and r.profile = x.hash and r.person <> '' and not r.manual "
-        "and not exists (select from identity.edge_record as e where e.tenant = x.tenant and e.record_id = x.id)"
+        "where r.record_id < x.id and r.profile = x.hash and r.person <> '' and not r.manual"
     )
 
 
 _TWIN = _twin(
     "select p.record_id from identity.profile as p where p.tenant = x.tenant and p.hash = x.hash"
 )
-_SAME_TWIN = _twin("select x.twin as record_id")
 _ARRIVING = {**ID, "hash": "bytea"}
 
 
@@ -92,18 +90,6 @@ def _arriving(profiles: Mapping[RecordKey, bytes]) -> dict[str, str]:
         "id": texts([i for _, i in ordered]),
         "hash": blobs([profiles[key] for key in ordered]),
     }
-
-
-async def twins_again(
-    tx: Transaction, profiles: Mapping[RecordKey, bytes], twins: Mapping[RecordKey, Twin]
-) -> dict[RecordKey, Twin]:
-    """These twins of records that are not there yet, as they stand now; those that no longer are twins are left out."""
-    found: Any = await tx.rows(
-        f"select x.tenant, x.id, t.* from {unnest(_ARRIVING | {'twin': 'text'})} cross join lateral ({_SAME_TWIN}) as t",
-        **_arriving(profiles),
-        twin=texts([twins[key].record_id for key in sorted(profiles)]),
-    )
-    return {(r[0], r[1]): Twin(*r[2:]) for r in found}
 
 
 async def rows_or_twins(
@@ -118,7 +104,8 @@ async def rows_or_twins(
         f"select x.tenant, x.id, t.record_id, t.component, t.person, t.account, {OF_R} from {unnest(_ARRIVING)} "
         "left join lateral (select r.* from identity.record as r "
         "where r.tenant = x.tenant and r.record_id = x.id offset 0) as r on true "
-        f"left join lateral (select * from ({_TWIN}) as t where r.record_id is null and x.hash <> '' offset 0) as t "
+        f"left join lateral (select * from ({_TWIN}) as t where r.record_id is null and x.hash <> '' and not exists "
+        "(select from identity.edge_record as e where e.tenant = x.tenant and e.record_id = x.id) offset 0) as t "
         "on true where r.record_id is not null or t.record_id is not null",
         **_arriving(profiles),
     )
@@ -127,7 +114,7 @@ async def rows_or_twins(
 
 
 _SEEN = {"seen_version": "text", "seen_counter": "bigint"}
-MADE = f"insert into identity.record ({COLUMNS}) select * from {unnest(_TYPES, named='made_')} on conflict do nothing"
+MADE = f"insert into identity.record ({COLUMNS}) select * from {unnest(_TYPES, named='made_')}"
 CHANGED = (
     f"update identity.record as r set {', '.join(f'{c} = x.{c}' for c in Row.__struct_fields__[2:])} "
     f"from {unnest(_TYPES | _SEEN, named='changed_')} "
@@ -137,8 +124,30 @@ CHANGED = (
 """Both count what they wrote: a record that is not as it was seen is left out, and then nothing may be kept.
 
 A record that two workers bring at once, with no value in common, is caught here by its former revision and
-counter. Its lock comes after those of the components: before them it made deadlocks.
+counter, or refused as a second one of its id. Its lock comes after those of the components: before them it made deadlocks.
 """
+STANDS = "t.component = x.component and t.person = x.person and t.account = x.account"
+"""The second look-up of a twin: it is where it was, in a component that is locked by now.
+
+Of a record that is not there people cannot begin to speak meanwhile: that one was looked at is enough.
+"""
+_FOLLOWED = dict.fromkeys(
+    ("tenant", "id", "rev_version", "source", "component", "person", "account", "twin"), "text"
+) | {"occurred_at": "bigint", "identifiers": "bytea", "hash": "bytea"}
+
+
+def followed_sql(stands: str) -> str:
+    """Makes records that follow their twins, and tell what those tell."""
+    return (
+        "insert into identity.record (tenant, record_id, rev_version, source, occurred_at, identifiers, atom, "
+        "component, person, account, counter, decided_at, profile) "
+        "select x.tenant, x.id, x.rev_version, x.source, x.occurred_at, x.identifiers, t.atom, "
+        "x.component, x.person, x.account, 1, cast(:now as bigint), x.hash "
+        f"from {unnest(_FOLLOWED, named='followed_')} "
+        f"cross join lateral ({_twin('select x.twin as record_id')}) as t where {stands}"
+    )
+
+
 PROFILES = (
     f"insert into identity.profile as p (tenant, hash, record_id) select * from {unnest(HASH | {'id': 'text'}, named='profiles_')} "
     "on conflict (tenant, hash) do update set record_id = excluded.record_id "
@@ -161,6 +170,24 @@ def records_written(
     given["changed_seen_version"] = texts([seen[r.key].rev_version for r in old])
     given["changed_seen_counter"] = numbers([seen[r.key].counter for r in old])
     return given, len(ordered)
+
+
+def followed_written(rows: Iterable[Row], twins: Mapping[RecordKey, Twin]) -> dict[str, str]:
+    """The parameters of `followed_sql`, but for the moment of decision."""
+    ordered = sorted(rows, key=lambda r: r.key)
+    return {
+        "followed_tenant": texts([r.tenant for r in ordered]),
+        "followed_id": texts([r.record_id for r in ordered]),
+        "followed_rev_version": texts([r.rev_version for r in ordered]),
+        "followed_source": texts([r.source for r in ordered]),
+        "followed_component": texts([r.component for r in ordered]),
+        "followed_person": texts([r.person for r in ordered]),
+        "followed_account": texts([r.account for r in ordered]),
+        "followed_twin": texts([twins[r.key].record_id for r in ordered]),
+        "followed_occurred_at": numbers([r.occurred_at for r in ordered]),
+        "followed_identifiers": blobs([r.identifiers for r in ordered]),
+        "followed_hash": blobs([r.profile for r in ordered]),
+    }
 
 
 def profiles_written(first: Mapping[HashKey, str]) -> dict[str, str]:

@@ -19,18 +19,26 @@ from voc_identity.repository.shapes import (
 )
 
 
-async def claim_keys(tx: Transaction, keys: Iterable[HashKey]) -> set[HashKey]:
-    """Make the rows of values never seen before; returns those.
+async def claim_keys(
+    tx: Transaction, keys: Collection[HashKey]
+) -> tuple[dict[HashKey, KeyState], set[HashKey]]:
+    """Make the rows of values never seen before; returns what is known of all, and which were made.
 
-    Two transactions with the same new value meet here: the second waits for the first to end, and its
-    look-up then sees the component. Sorted, so that they cannot wait for each other.
+    Two transactions with the same new value meet here: the second waits for the first to end, and then
+    looks again, which shows it the component. Sorted, so that they cannot wait for each other.
     """
-    made: Any = await tx.rows(
-        "insert into identity.key (tenant, hash) "
-        f"select * from {unnest(HASH)} on conflict do nothing returning tenant, hash",
+    found: Any = await tx.rows(
+        f"with wanted as materialized (select * from {unnest(HASH)}), "
+        "made as (insert into identity.key (tenant, hash) select * from wanted on conflict do nothing "
+        "returning tenant, hash) select tenant, hash, '' as component, false as generic, true as made from made "
+        "union all select k.tenant, k.hash, k.component, k.generic, false from identity.key as k "
+        "join wanted on k.tenant = wanted.tenant and k.hash = wanted.hash",
         **hashes(keys),
     )
-    return {(r[0], r[1]) for r in made}
+    states = {(r[0], r[1]): KeyState(r[2], r[3]) for r in found}
+    if waited := [k for k in keys if k not in states]:
+        states |= await look_up(tx, waited)
+    return states, {(r[0], r[1]) for r in found if r[4]}
 
 
 async def hold_free(tx: Transaction, keys: Iterable[HashKey]) -> None:

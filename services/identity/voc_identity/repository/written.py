@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 from msgspec import Struct
 from voc_common.postgres import Transaction
 
@@ -9,45 +10,69 @@ from voc_identity.repository.records import (
     CHANGED,
     MADE,
     PROFILES,
+    STANDS,
+    followed_sql,
+    followed_written,
     profiles_written,
     records_written,
 )
-from voc_identity.repository.shapes import HashKey, KeyState, RecordKey, Row
+from voc_identity.repository.shapes import HashKey, KeyState, RecordKey, Row, Twin
 from voc_identity.repository.values import HELD, KEYS, LEFT, holders_written, keys_written
 
 
 class Written(Struct, frozen=True, gc=False, kw_only=True):
     """What is to be written.
 
-    `records` as they are now, with `seen`, what was known of them before; `keys` are values with what is
-    now known of them; `held` and `left` say which records hold which generic values now and no longer
-    (tenant, hash, record id); `profiles` name a record of each.
+    `records` as they are now, with `seen`, what was known of them before; `followed` are new records with
+    the `twins` whose they are; `keys` are values with what is now known of them; `held` and `left` say which
+    records hold which generic values now and no longer (tenant, hash, record id); `profiles` name a record
+    of each.
     """
 
+    now: int
     records: Collection[Row]
     seen: Mapping[RecordKey, Row]
+    followed: Collection[Row]
+    twins: Mapping[RecordKey, Twin]
     keys: Mapping[HashKey, KeyState]
     held: Collection[tuple[str, bytes, str]]
     left: Collection[tuple[str, bytes, str]]
     profiles: Mapping[HashKey, str]
 
+    @property
+    def anything(self) -> bool:
+        """Whether there is anything to write."""
+        return any((self.records, self.followed, self.keys, self.held, self.left))
+
 
 _PARTS = {"keys": KEYS, "gone": LEFT, "held": HELD, "profiles": PROFILES}
-_WRITE = (
-    f"with made as ({MADE} returning 1), changed as ({CHANGED} returning 1), "
-    + ", ".join(f"{name} as ({sql})" for name, sql in _PARTS.items())
-    + " select (select count(*) from made) + (select count(*) from changed) as records"
-)
+
+
+def write_sql(stands: str = STANDS) -> str:
+    """The statement that writes all of it and counts the records; `stands` is the twins' second look-up."""
+    counted = {"made": MADE, "changed": CHANGED, "followed": followed_sql(stands)}
+    parts = [f"{name} as ({sql} returning 1)" for name, sql in counted.items()]
+    parts += [f"{name} as ({sql})" for name, sql in _PARTS.items()]
+    sums = " + ".join(f"(select count(*) from {name})" for name in counted)
+    return f"with {', '.join(parts)} select {sums} as records"
+
+
+WRITE = write_sql()
 
 
 async def write(tx: Transaction, what: Written) -> bool:
-    """Write it; False if a record is no longer as it was seen, then nothing may be kept."""
+    """Write it; False if a record or a twin is no longer as it was seen, then nothing may be kept."""
     given, expected = records_written(what.records, what.seen)
-    row = await tx.row(
-        _WRITE,
-        **given,
-        **keys_written(what.keys),
-        **holders_written(what.held, what.left),
-        **profiles_written(what.profiles),
-    )
-    return row.records == expected
+    try:
+        row = await tx.row(
+            WRITE,
+            **given,
+            **followed_written(what.followed, what.twins),
+            now=what.now,
+            **keys_written(what.keys),
+            **holders_written(what.held, what.left),
+            **profiles_written(what.profiles),
+        )
+    except asyncpg.UniqueViolationError:
+        return False
+    return row.records == expected + len(what.followed)
