@@ -85,8 +85,12 @@ def _by_person(rows: Any) -> dict[PersonKey, list[Fact]]:
     return found
 
 
-def keeping(latest: Mapping[PersonKey, Latest]) -> dict[str, object]:
+def keeping(latest: Mapping[PersonKey, Latest]) -> dict[str, str | list[bytes]]:
     """The parameters of `KEEP`."""
     ordered = sorted(latest)
-    keys = {f"kept_{name}": column for name, column in _keys(ordered).items()}
-    return keys | {"kept_latest": [_encode(latest[key]) for key in ordered]}
+    keys = _keys(ordered)
+    return {
+        "kept_tenant": keys["tenant"],
+        "kept_person": keys["person"],
+        "kept_latest": [_encode(latest[key]) for key in ordered],
+    }
