@@ -1,12 +1,12 @@
 """The law: any permutation, duplication and interleaving of the log ends in the same rows and numbers."""
 
 import asyncio
-import json
 import random
 from collections import defaultdict
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from voc_common.events import (
     ActivityIdentified,
@@ -82,7 +82,9 @@ async def rows(database: Database, tenant: str) -> dict[str, list[tuple[Any, ...
             )
             if table == "person":
                 empty: list[Any] = [[], [], []]
-                said = [(g.person, json.loads(g.latest) if g.latest else empty) for g in got]
+                said = [
+                    (g.person, msgspec.msgpack.decode(g.latest) if g.latest else empty) for g in got
+                ]
                 got = [(p, latest if latest != empty else None) for p, latest in said]
             found[table] = sorted(
                 (tuple(g) for g in got if table == "record" or any(g[keys or 1 :])), key=repr

@@ -1,7 +1,10 @@
-"""Counters of an earlier schema still count after an upgrade; blocks are of 8 days then, eras of 64."""
+"""What an earlier schema counted still counts after an upgrade; blocks are of 8 days then, eras of 64."""
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+from voc_common.events import Attribution, Decision, FeedbackClassified, Revision
+from voc_common.postgres import Database
 from voc_common.postgres.migrations import migrate
+from voc_scorecard.handlers import counting
 
 _EARLIER = (
     (
@@ -53,4 +56,36 @@ async def test_links_move_beside_what_they_link(database_url: str) -> None:
     assert score == [(2, 20000, 9, 1, 4, 1), (3, 2500, 9, 1, 4, 1), (4, 312, 0, 0, 4, 1)]
     forced = "select relforcerowsecurity from pg_class where oid = 'scorecard.volume'::regclass"
     assert await connection.fetchval(forced)
+    await connection.close()
+
+
+async def test_persons_counted_before_are_known(database_url: str) -> None:
+    """Whoever was there earlier on a day is not counted again, also where the state is that of an earlier schema."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("drop schema if exists scorecard cascade")
+    await migrate(database_url, "scorecard", revision="0005")
+    await connection.execute(
+        "insert into scorecard.record (tenant, record_id, rev_version, occurred_at, known_at, local_day, kind, "
+        "stakeholder, dec_version, person) values ('t', 'r1', 'v', 600000000, 600000000, 0, 'ticket', 'customer', "
+        "'d', 'p')"
+    )
+    await connection.execute(
+        "insert into scorecard.person values ('t', 'p', '[[[0,2,[\"all\"]]],[],[]]')"
+    )
+    await migrate(database_url, "scorecard")
+    assert await connection.fetchval("select latest is null from scorecard.person")
+    told = Revision("v", 1200000000, 1200000000, 1200000000, 0, "desk", "ticket")
+    event = FeedbackClassified(
+        tenant="t",
+        record_id="r2",
+        revision=told,
+        attribution=Attribution("a", "p"),
+        decision=Decision("d"),
+    )
+    database = Database(database_url, "scorecard", "worker", pool=1)
+    await database.retried(lambda tx: counting.feedback_classified(tx, [event]))
+    await database.close()
+    counted = "select records, people from scorecard.volume where cell = 'all' and grain = 2"
+    assert [tuple(row) for row in await connection.fetch(counted)] == [(1, 0)]
+    assert not await connection.fetchval("select latest is null from scorecard.person")
     await connection.close()

@@ -216,11 +216,14 @@ def _rolled(tallies: Tallies, grains: Callable[[tuple[Any, ...]], list[tuple[Any
         for at in grains(key):
             known = found.setdefault(at, {})
             for name, counts in columns.items():
-                if name in known:
-                    # In Counter's own way of adding; += would drop what falls below zero.
-                    known[name].update(counts)
-                else:
-                    known[name] = counts.copy()
+                known[name] = _sum(known[name], counts) if name in known else counts
+    return found
+
+
+def _sum(one: ByCell, other: ByCell) -> ByCell:
+    # In Counter's own way of adding; + would drop what falls below zero. A new one: the grains share theirs.
+    found = one.copy()
+    found.update(other)
     return found
 
 

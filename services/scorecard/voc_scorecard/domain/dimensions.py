@@ -44,13 +44,31 @@ def value(name: str) -> str:
 @lru_cache(maxsize=50_000)
 def _about(
     before: str, product: str, segment: str, stage: str, causes: tuple[str, ...]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+) -> tuple[str, ...]:
     about = [cell("cause", c) for c in sorted(set(causes))] or [UNKNOWN]
-    paired = [cell(d, v) for d, v in (("segment", segment), ("product", product)) if v]
-    single = (ALL, *about, *([cell("stage", stage)] if stage else []), *paired)
-    narrower = [*paired, "|".join(paired)] if len(paired) > 1 else paired
-    narrow = [f"{c}|{where}" for c in about for where in narrower]
-    return tuple([before + c for c in single]), tuple([before + c for c in (*single, *narrow)])
+    stated = (("stage", stage), ("segment", segment), ("product", product))
+    others = [cell(d, v) for d, v in stated if v]
+    return tuple([before + c for c in (ALL, *about, *others)])
+
+
+@lru_cache(maxsize=50_000)
+def watched_in(single: tuple[str, ...]) -> tuple[str, ...]:
+    """What the detector watches of feedback in these single cells: them, and each cause within the others.
+
+    `single` begins with `all`, and has causes, stage, segment and product in this order.
+    """
+    before = single[0].removesuffix(ALL)
+    names = [name.removeprefix(before) for name in single]
+    places = [c for c in names if c.startswith(("segment:", "product:"))]
+    narrower = [*places, "|".join(places)] if len(places) > 1 else places
+    causes = [c for c in names if c.startswith("cause:")]
+    return single + tuple([f"{before}{c}|{place}" for c in causes for place in narrower])
+
+
+@lru_cache(maxsize=50_000)
+def single_in(watched: tuple[str, ...]) -> tuple[str, ...]:
+    """The single cells of which `watched_in` makes these; no name but that of a pair holds `|`."""
+    return tuple([name for name in watched if "|" not in name])
 
 
 @lru_cache(maxsize=10_000)
@@ -75,8 +93,8 @@ def feedback_cells(
     stands out there first.
     """
     before = prefix(stakeholder)
-    single, watched = _about(before, product, segment, stage, causes)
-    return Cells(single + _handled(before, channel, team), watched)
+    single = _about(before, product, segment, stage, causes)
+    return Cells(single + _handled(before, channel, team), watched_in(single))
 
 
 @lru_cache(maxsize=10_000)

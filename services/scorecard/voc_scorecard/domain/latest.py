@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from voc_scorecard.domain.contributions import Delta, chain_order
+from voc_scorecard.domain.dimensions import single_in, watched_in
 from voc_scorecard.domain.facts import Fact
 
 
@@ -14,6 +15,13 @@ class Seen(Struct, frozen=True, gc=False, array_like=True):
     day: int
     bucket: int
     cells: tuple[str, ...]
+
+
+class Known(Struct, frozen=True, gc=False, array_like=True, order=True):
+    """A record that the detector watches: the bucket in which it was known, and of its cells the single ones."""
+
+    bucket: int
+    single: tuple[str, ...]
 
 
 class Answer(Struct, frozen=True, gc=False, array_like=True):
@@ -31,12 +39,12 @@ class Latest(Struct, frozen=True, gc=False, array_like=True):
     """The end of a person's records, the same however they came.
 
     `seen` has each cell once, at the last day in it and that day's first bucket, in order of both; `known`
-    has the watched cells of the last day of all, each at the first bucket in which it was known;
+    are those watched records of the last day of all, in order, that are the first in one of their cells;
     `answers` are by metric.
     """
 
     seen: tuple[Seen, ...] = ()
-    known: tuple[Seen, ...] = ()
+    known: tuple[Known, ...] = ()
     answers: tuple[Answer, ...] = ()
 
 
@@ -96,23 +104,39 @@ def _see(delta: Delta, tenant: str, fact: Fact, groups: Iterable[Seen]) -> tuple
     return _with(left, fact.day, fact.bucket, gained)
 
 
-def _know(delta: Delta, tenant: str, fact: Fact, groups: Iterable[Seen]) -> tuple[Seen, ...]:
+def _know(delta: Delta, tenant: str, fact: Fact, records: tuple[Known, ...]) -> tuple[Known, ...]:
     """Count the person once a day and watched cell, in the first bucket in which that was known."""
-    gained = set(fact.watched)
-    left: list[Seen] = []
-    for group in groups:
-        shared = gained.intersection(group.cells)
-        if not shared:
-            left.append(group)
-        elif group.bucket <= fact.known:
-            gained -= shared
-            left.append(group)
-        else:
-            delta.watched(tenant, group.bucket, shared, -1)
-            left += _without(group, shared)
+    if not fact.watched:
+        return records
+    known = Known(fact.known, single_in(fact.watched))
+    if not records:
+        delta.watched(tenant, fact.known, fact.watched, 1)
+        return (known,)
+    left, gained = set(fact.watched), set[str]()
+    for record in records:
+        shared = left.intersection(watched_in(record.single))
+        left -= shared
+        if shared and record.bucket > fact.known:
+            delta.watched(tenant, record.bucket, shared, -1)
+            gained |= shared
+    gained |= left
     if gained:
         delta.watched(tenant, fact.known, gained, 1)
-    return _with(left, fact.day, fact.known, gained)
+    if records[-1] < known:
+        return (*records, known) if gained else records
+    return _first([*records, known])
+
+
+def _first(records: Iterable[Known]) -> tuple[Known, ...]:
+    """Those that are the first in one of their watched cells, in order."""
+    there: set[str] = set()
+    found: list[Known] = []
+    for record in sorted(records):
+        watched = watched_in(record.single)
+        if not there.issuperset(watched):
+            there.update(watched)
+            found.append(record)
+    return tuple(found)
 
 
 def _without(group: Seen, cells: Collection[str]) -> list[Seen]:
@@ -168,11 +192,9 @@ def latest_of(members: Collection[Fact]) -> Latest:
     for fact in sorted(members, key=lambda f: (f.day, -f.bucket)):
         seen |= dict.fromkeys(fact.cells, (fact.day, fact.bucket))
     last = max(fact.day for fact in members)
-    known: dict[str, tuple[int, int]] = {}
-    for fact in sorted([f for f in members if f.day == last], key=lambda f: -f.known):
-        known |= dict.fromkeys(fact.watched, (last, fact.known))
+    known = [Known(f.known, single_in(f.watched)) for f in members if f.day == last and f.watched]
     answers = {f.metric: _answer(f) for f in sorted(members, key=chain_order) if f.metric}
-    return Latest(_grouped(seen), _grouped(known), tuple([answers[m] for m in sorted(answers)]))
+    return Latest(_grouped(seen), _first(known), tuple([answers[m] for m in sorted(answers)]))
 
 
 def _grouped(cells: Mapping[str, tuple[int, int]]) -> tuple[Seen, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 from voc_common.postgres import Transaction
-from voc_common.postgres.arrays import texts, unnest
+from voc_common.postgres.arrays import array, texts, unnest
 
 from voc_scorecard.domain.facts import Fact
 from voc_scorecard.domain.latest import NOBODY, Latest
@@ -14,8 +14,8 @@ from voc_scorecard.repository.records import columns, read_fact
 
 PersonKey = tuple[str, str]
 
-_encode = msgspec.json.Encoder().encode
-_latest = msgspec.json.Decoder(Latest).decode
+_encode = msgspec.msgpack.Encoder().encode
+_latest = msgspec.msgpack.Decoder(Latest).decode
 
 _PERSON = {"tenant": "text", "person": "text"}
 
@@ -30,7 +30,8 @@ LOCK = (
 )
 KEEP = (
     "update scorecard.person p set latest = x.latest "
-    f"from {unnest(_PERSON | {'latest': 'text'}, named='kept_')} "
+    f"from unnest({array('kept_tenant', 'text')}, {array('kept_person', 'text')}, cast(:kept_latest as bytea[])) "
+    "as x(tenant, person, latest) "
     "where p.tenant = x.tenant and p.person = x.person"
 )
 """Stores where persons were last; its parameters are made by `keeping`."""
@@ -84,9 +85,12 @@ def _by_person(rows: Any) -> dict[PersonKey, list[Fact]]:
     return found
 
 
-def keeping(latest: Mapping[PersonKey, Latest]) -> dict[str, str]:
+def keeping(latest: Mapping[PersonKey, Latest]) -> dict[str, str | list[bytes]]:
     """The parameters of `KEEP`."""
     ordered = sorted(latest)
-    return {f"kept_{name}": column for name, column in _keys(ordered).items()} | {
-        "kept_latest": texts([_encode(latest[key]).decode() for key in ordered])
+    keys = _keys(ordered)
+    return {
+        "kept_tenant": keys["tenant"],
+        "kept_person": keys["person"],
+        "kept_latest": [_encode(latest[key]) for key in ordered],
     }
