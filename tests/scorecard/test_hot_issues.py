@@ -1,5 +1,6 @@
 """Hot issues over the real tables: an outbreak opens one, a correction moves it, what is not borne out is withdrawn."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from typing import Any
@@ -89,6 +90,37 @@ async def judge(database: Database, partitions: int = 1) -> int:
         alarms = hot_issues.judge(found)
         await database.retried(lambda tx, f=found, a=alarms: hot_issues.conclude(tx, f, a))
         rounds += 1
+
+
+async def test_a_batch_under_way_while_its_bucket_is_judged_is_judged_too(
+    database: Database,
+) -> None:
+    """It was not to be seen when the bucket was read, and no judgement of the bucket was there that it could mark."""
+    tenant = "under-way"
+    await count(database, [event(tenant, n, START + n, "late", f"p{n}") for n in range(5)])
+    await tick(database, START + HOUR)
+    late = event(tenant, 99, START + 99, "late", "p99")
+    async with database.transaction() as tx:
+        await counting.feedback_classified(tx, [late])
+        found = await database.retried(lambda tx: hot_issues.closed(tx, 1))
+        assert found is not None
+        assert found.watched.tenant == tenant
+        concluding = asyncio.create_task(
+            database.retried(lambda tx: hot_issues.conclude(tx, found, hot_issues.judge(found)))
+        )
+        await asyncio.wait({concluding}, timeout=0.3)
+        assert not concluding.done(), "it does not wait for the batch"
+    await concluding
+    async with database.transaction() as tx:
+        row = await tx.row("select judged from scorecard.watch where tenant = :t", t=tenant)
+    assert row.judged is None, "judged without the batch"
+    again = await database.retried(lambda tx: hot_issues.closed(tx, 1))
+    assert again is not None
+    assert again.counted != found.counted
+    await judge(database)
+    async with database.transaction() as tx:
+        row = await tx.row("select judged from scorecard.watch where tenant = :t", t=tenant)
+    assert row.judged is not None
 
 
 async def issues(database: Database, tenant: str) -> list[Any]:

@@ -186,9 +186,10 @@ def normalise(item: FeedbackItem, event_kind: Kind, rules: Rules) -> Normal:
     # Counting is quicker than looking, and tells of nearly every record that it is flat.
     if content.count(b"{") + content.count(b"[") > DEEPEST and too_deep(attributes):
         raise Refused(f"attributes are at most {DEEPEST} levels deep")
-    metric = (score.question, score.wording) if score is not None else ()
-    told = (*names, *metric, *identifiers_values(identifiers), attributes)
-    if "\x00" in item.id or (b"\\u0000" in content and _holds_nul(told)):
+    if "\x00" in item.id or (
+        b"\\u0000" in content
+        and _holds_nul((names, score_names(score), identifiers_values(identifiers), attributes))
+    ):
         raise Refused("only the text may hold NUL characters")
     channel, stakeholder, product, team, segment = names
     return Normal(
@@ -207,6 +208,11 @@ def normalise(item: FeedbackItem, event_kind: Kind, rules: Rules) -> Normal:
         identifiers,
         body,
     )
+
+
+def score_names(score: Score | None) -> tuple[str, ...]:
+    """The strings of a score that its source chose."""
+    return () if score is None else (score.question, score.wording)
 
 
 def identifiers_values(identifiers: tuple[Identifier, ...]) -> list[str]:

@@ -51,7 +51,10 @@ async def mark(tx: Transaction, pulse: Iterable[tuple[Any, ...]]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What must be judged of a tenant, loaded: buckets from `begin` to `until`, on the counts in `cells`."""
+    """What must be judged of a tenant, loaded: buckets from `begin` to `until`, on the counts in `cells`.
+
+    `counted` is what was counted in these buckets then.
+    """
 
     watched: Watch
     known: _Causes
@@ -59,6 +62,7 @@ class Judgement:
     earlier: Sequence[Alarm]
     begin: int
     until: int
+    counted: tuple[int, int]
 
 
 async def closed(tx: Transaction, partitions: int) -> Judgement | None:
@@ -84,9 +88,11 @@ async def closed(tx: Transaction, partitions: int) -> Judgement | None:
     until = min(until, begin + STRIDE_BUCKETS)
     start = begin if first is None else max(first, begin - HISTORY_BUCKETS)
     known = await _causes(tx, watched.tenant)
+    # Before the cells: what is counted between the two reads is judged again, and not the other way round.
+    counted = await hot_issues.counted_in(tx, watched.tenant, begin, until)
     cells = await _cells(tx, watched, start, until, known)
     earlier = [_decode(a) for a in await hot_issues.alarms(tx, watched.tenant, start, begin)]
-    return Judgement(watched, known, cells, earlier, begin, until)
+    return Judgement(watched, known, cells, earlier, begin, until, counted)
 
 
 def judge(found: Judgement, policy: Policy | None = None) -> list[Alarm]:
@@ -99,6 +105,9 @@ async def conclude(tx: Transaction, found: Judgement, alarms: Sequence[Alarm]) -
     """Save a judgement and tell of what changed, unless somebody else judged or counted there meanwhile."""
     tenant = found.watched.tenant
     if not await hot_issues.unchanged(tx, found.watched):
+        return
+    # A batch under way when the buckets were read asked for no other judgement, for none was concluded then.
+    if await hot_issues.counted_in(tx, tenant, found.begin, found.until) != found.counted:
         return
     rows = [(a.detected_at // BUCKET - 1, cells_of(a.scope), _encode(a)) for a in alarms]
     await hot_issues.replace_alarms(tx, tenant, found.begin, found.until, rows)

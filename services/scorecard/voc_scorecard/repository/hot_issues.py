@@ -27,17 +27,42 @@ async def mark(tx: Transaction, earliest: Mapping[str, int]) -> None:
 
     Only what lies in judged buckets asks for another judgement: late counts, corrections, history.
     """
-    tenants = sorted(earliest)
     await tx.run(
-        # The row that is made here has judged nothing: it need not be seen by the update beside it.
-        "with made as (insert into scorecard.watch as w (tenant) "
-        "select * from unnest(cast(:tenants as text[])) on conflict do nothing) "
+        "insert into scorecard.watch (tenant) select * from unnest(cast(:tenants as text[])) "
+        "as x(tenant) where not exists (select from scorecard.watch as w where w.tenant = x.tenant) "
+        "on conflict do nothing",
+        tenants=sorted(earliest),
+    )
+    judged = await _dirty(tx, earliest)
+    # Two that hold a row together and both want to mark it would wait for each other: seldom, for nearly
+    # always it is known before which of them will.
+    held = await tx.rows(HOLD, tenants=sorted(earliest.keys() - judged))
+    await _dirty(tx, {r.tenant: earliest[r.tenant] for r in held if _lies_in(earliest, r)})
+
+
+HOLD = (
+    "select tenant, judged from scorecard.watch where tenant = any(cast(:tenants as text[])) "
+    "order by tenant for share"
+)
+"""Held until the counts are committed: a judgement of their buckets is not concluded before (`counted_in`)."""
+
+
+def _lies_in(earliest: Mapping[str, int], row: Any) -> bool:
+    return row.judged is not None and row.judged >= earliest[row.tenant]
+
+
+async def _dirty(tx: Transaction, earliest: Mapping[str, int]) -> set[str]:
+    """Ask for another judgement of these buckets where they are judged; returns the tenants of which they are."""
+    if not earliest:
+        return set()
+    rows = await tx.rows(
         "update scorecard.watch as w set marks = marks + 1, dirty_from = least(w.dirty_from, x.bucket) "
         "from unnest(cast(:tenants as text[]), cast(:buckets as int[])) as x(tenant, bucket) "
-        "where w.tenant = x.tenant and w.judged >= x.bucket",
-        tenants=tenants,
-        buckets=[earliest[t] for t in tenants],
+        "where w.tenant = x.tenant and w.judged >= x.bucket returning w.tenant",
+        tenants=sorted(earliest),
+        buckets=[earliest[t] for t in sorted(earliest)],
     )
+    return {r.tenant for r in rows}
 
 
 async def through(tx: Transaction, topic: str, partitions: int) -> int | None:
@@ -87,6 +112,19 @@ async def unchanged(tx: Transaction, watch: Watch) -> bool:
         tenant=watch.tenant,
     )
     return row is not None and (row.judged, row.marks) == (watch.judged, watch.marks)
+
+
+async def counted_in(tx: Transaction, tenant: str, start: int, until: int) -> tuple[int, int]:
+    """Everything counted in buckets [start, until) as two sums: equal as long as nothing was counted there."""
+    row = await tx.row(
+        "select coalesce(sum(people), 0)::bigint as people, "
+        "coalesce(sum(people * (hashtextextended(cell, bucket) % 1000000007)), 0)::bigint as places "
+        "from scorecard.pulse where tenant = :tenant and bucket >= :start and bucket < :until",
+        tenant=tenant,
+        start=start,
+        until=until,
+    )
+    return (row.people, row.places) if row else (0, 0)
 
 
 async def judged(tx: Transaction, watch: Watch, bucket: int) -> None:
