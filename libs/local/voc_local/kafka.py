@@ -29,6 +29,8 @@ PROPERTIES = {
     # Acknowledgements are back 7 s after a SIGKILL, 14 s with the defaults.
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
+    # Else it writes twice a second that nothing has happened.
+    "metadata.max.idle.interval.ms": "5000",
     # A group is joined in 0.05 s, 3.1 s with the default.
     "group.initial.rebalance.delay.ms": "0",
     "default.replication.factor": "1",
