@@ -13,9 +13,6 @@ from voc_common.bus.messages import MAX_MESSAGE, BusError, Message, PositionLost
 
 log = logging.getLogger(__name__)
 
-_BUSY_LINGERS = 4
-"""How many times longer a consumer waits for a batch to fill while batches are large."""
-
 
 class Consumer:
     """A member of a consumer group that gives micro-batches, live records before bulk ones.
@@ -33,7 +30,6 @@ class Consumer:
         self.turn = asyncio.Lock()
         self.generation = 0
         self._committed: dict[str, set[Any]] = {}
-        self._last = 0
         self._consumer: Any = aiokafka.AIOKafkaConsumer(
             bootstrap_servers=servers,
             group_id=namespace + group,
@@ -86,16 +82,11 @@ class Consumer:
             found = await self._get([], wait_ms, most)
         count = sum(map(len, found.values()))
         lanes = {tp.topic.endswith(".bulk") for tp in found}
-        if 0 < count < limit and linger_ms and lanes == {False} and live:
-            # A few milliseconds more make a batch: 100 a transaction cost twice as much each as 1,000. After a
-            # full one the rest is on its way: the stage before gives its partitions one after the other.
-            busy = self._last >= limit // 2
-            if busy or count < limit // 4:
-                await asyncio.sleep(linger_ms * (_BUSY_LINGERS if busy else 1) / 1000)
-                for tp, more in (await self._get(live, 0, limit - count)).items():
-                    found.setdefault(tp, []).extend(more)
-        if found:
-            self._last = sum(map(len, found.values()))
+        if 0 < count < limit // 4 and linger_ms and lanes == {False} and live:
+            # A few milliseconds more make a batch: 100 a transaction cost twice as much each as 1,000.
+            await asyncio.sleep(linger_ms / 1000)
+            for tp, more in (await self._get(live, 0, limit - count)).items():
+                found.setdefault(tp, []).extend(more)
         cut = len(self._namespace)
         return [
             Message(tp.topic[cut:], tp.partition, r.offset, r.key or b"", r.value or b"", r.headers)
