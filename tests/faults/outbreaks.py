@@ -102,7 +102,7 @@ class History:
         await self.system.done("POST", "ingest", f"/v1/loads/{load}/complete", self.tenant)
 
     async def judged(self, seconds: float = 180) -> None:
-        """Wait until all of it is counted, and judged up to now."""
+        """Wait until all of it is counted, judged up to now, and what that says is heard by all."""
         await self.system.settled(seconds)
 
         async def missing() -> str:
@@ -114,6 +114,7 @@ class History:
             return "" if done else f"{self.tenant} is judged up to {rows}, {closed} is closed"
 
         await until_none(missing, seconds)
+        await self.system.settled(seconds)
 
     async def issues(self) -> list[dict[str, Any]]:
         """What is hot, ids apart."""

@@ -18,8 +18,8 @@ from voc_scorecard.domain.detector import Alarm, Policy, evaluate
 from voc_scorecard.domain.dimensions import scope
 from voc_scorecard.domain.episodes import Episode, episodes
 from voc_scorecard.domain.issues import WITHDRAWN, Issue, cells_of, issue, issue_id, named
-from voc_scorecard.repository import hot_issues
-from voc_scorecard.repository.hot_issues import Watch
+from voc_scorecard.repository import hot_issues, watch
+from voc_scorecard.repository.watch import Watch
 
 HISTORY_BUCKETS = 70 * DAY_BUCKETS
 """What the forecast looks back on."""
@@ -46,7 +46,7 @@ async def mark(tx: Transaction, pulse: Iterable[tuple[Any, ...]]) -> None:
     for tenant, bucket in pulse:
         earliest[tenant] = min(bucket, earliest.get(tenant, bucket))
     if earliest:
-        await hot_issues.mark(tx, earliest)
+        await watch.mark(tx, earliest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +70,17 @@ async def closed(tx: Transaction, partitions: int) -> Judgement | None:
 
     `partitions` is the number of partitions of the topic of classified feedback.
     """
-    through = await hot_issues.through(tx, FeedbackClassified.TOPIC, partitions)
+    through = await watch.through(tx, FeedbackClassified.TOPIC, partitions)
     if through is None:
         return None
     until = (through - SLACK) // BUCKET
-    watched = await hot_issues.due(tx, until, f"{FeedbackClassified.TOPIC}.bulk", partitions)
+    watched = await watch.due(tx, until, f"{FeedbackClassified.TOPIC}.bulk", partitions)
     if watched is None:
         return None
     begin = 0 if watched.judged is None else watched.judged + 1
     if watched.dirty_from is not None:
         begin = min(begin, watched.dirty_from)
-    first = await hot_issues.first_pulse(tx, watched.tenant, begin - HISTORY_BUCKETS)
+    first = await watch.first_pulse(tx, watched.tenant, begin - HISTORY_BUCKETS)
     if first is not None and first >= until:
         first = None  # all there is lies in a bucket that is still open
     # Nobody for so long that nothing is expected: go on where the next one is.
@@ -89,7 +89,7 @@ async def closed(tx: Transaction, partitions: int) -> Judgement | None:
     start = begin if first is None else max(first, begin - HISTORY_BUCKETS)
     known = await _causes(tx, watched.tenant)
     # Before the cells: what is counted between the two reads is judged again, and not the other way round.
-    counted = await hot_issues.counted_in(tx, watched.tenant, begin, until)
+    counted = await watch.counted_in(tx, watched.tenant, begin, until)
     cells = await _cells(tx, watched, start, until, known)
     earlier = [_decode(a) for a in await hot_issues.alarms(tx, watched.tenant, start, begin)]
     return Judgement(watched, known, cells, earlier, begin, until, counted)
@@ -104,16 +104,16 @@ def judge(found: Judgement, policy: Policy | None = None) -> list[Alarm]:
 async def conclude(tx: Transaction, found: Judgement, alarms: Sequence[Alarm]) -> None:
     """Save a judgement and tell of what changed, unless somebody else judged or counted there meanwhile."""
     tenant = found.watched.tenant
-    if not await hot_issues.unchanged(tx, found.watched):
+    if not await watch.unchanged(tx, found.watched):
         return
     # A batch under way when the buckets were read asked for no other judgement, for none was concluded then.
-    if await hot_issues.counted_in(tx, tenant, found.begin, found.until) != found.counted:
+    if await watch.counted_in(tx, tenant, found.begin, found.until) != found.counted:
         return
     rows = [(a.detected_at // BUCKET - 1, cells_of(a.scope), _encode(a)) for a in alarms]
     await hot_issues.replace_alarms(tx, tenant, found.begin, found.until, rows)
     outbreaks = episodes([*found.earlier, *alarms], found.until * BUCKET, found.known.places)
     await _save(tx, tenant, outbreaks, found)
-    await hot_issues.judged(tx, found.watched, found.until)
+    await watch.judged(tx, found.watched, found.until)
 
 
 async def _causes(tx: Transaction, tenant: str) -> _Causes:
@@ -127,7 +127,7 @@ async def _causes(tx: Transaction, tenant: str) -> _Causes:
 
 async def _cells(tx: Transaction, watched: Watch, start: int, until: int, known: _Causes) -> Cells:
     counted: list[Counts] = []
-    for r in await hot_issues.pulses(tx, watched.tenant, start, until):
+    for r in await watch.pulses(tx, watched.tenant, start, until):
         where = scope(r.cell)
         if where is not None:
             counted.append((where, r.buckets, r.people))
@@ -249,7 +249,7 @@ async def say(tx: Transaction, tenant: str, name: str, verdict: str, note: str, 
 
 async def progress(tx: Transaction, tenant: str) -> tuple[int | None, bool]:
     """Until when the tenant's time has been judged (UTC microseconds), and whether nothing judged has changed since."""
-    found = await hot_issues.state(tx, tenant)
+    found = await watch.state(tx, tenant)
     if found is None or found.judged is None:
         return None, False
     return (found.judged + 1) * BUCKET, found.dirty_from is None

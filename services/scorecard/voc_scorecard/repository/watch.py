@@ -1,0 +1,154 @@
+"""How far each tenant's buckets are judged, and the counts that judgements are made of."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+from voc_common.postgres import Transaction
+
+
+class Watch(Struct, frozen=True):
+    """How far a tenant's buckets have been judged; from `dirty_from` on they must be judged again."""
+
+    tenant: str
+    judged: int | None
+    dirty_from: int | None
+    marks: int
+    zone: str
+
+
+async def mark(tx: Transaction, earliest: Mapping[str, int]) -> None:
+    """Note that people of these tenants were counted in buckets from here on.
+
+    Only what lies in judged buckets asks for another judgement: late counts, corrections, history.
+    """
+    await tx.run(
+        "insert into scorecard.watch (tenant) select * from unnest(cast(:tenants as text[])) "
+        "as x(tenant) where not exists (select from scorecard.watch as w where w.tenant = x.tenant) "
+        "on conflict do nothing",
+        tenants=sorted(earliest),
+    )
+    judged = await _dirty(tx, earliest)
+    # Two that hold a row together and both want to mark it would wait for each other: seldom, for nearly
+    # always it is known before which of them will.
+    held = await tx.rows(HOLD, tenants=sorted(earliest.keys() - judged))
+    await _dirty(tx, {r.tenant: earliest[r.tenant] for r in held if _lies_in(earliest, r)})
+
+
+HOLD = (
+    "select tenant, judged from scorecard.watch where tenant = any(cast(:tenants as text[])) "
+    "order by tenant for share"
+)
+"""Held until the counts are committed: a judgement of their buckets is not concluded before (`counted_in`)."""
+
+
+def _lies_in(earliest: Mapping[str, int], row: Any) -> bool:
+    return row.judged is not None and row.judged >= earliest[row.tenant]
+
+
+async def _dirty(tx: Transaction, earliest: Mapping[str, int]) -> set[str]:
+    """Ask for another judgement of these buckets where they are judged; returns the tenants of which they are."""
+    if not earliest:
+        return set()
+    rows = await tx.rows(
+        "update scorecard.watch as w set marks = marks + 1, dirty_from = least(w.dirty_from, x.bucket) "
+        "from unnest(cast(:tenants as text[]), cast(:buckets as int[])) as x(tenant, bucket) "
+        "where w.tenant = x.tenant and w.judged >= x.bucket returning w.tenant",
+        tenants=sorted(earliest),
+        buckets=[earliest[t] for t in sorted(earliest)],
+    )
+    return {r.tenant for r in rows}
+
+
+async def through(tx: Transaction, topic: str, partitions: int) -> int | None:
+    """Everything known before this time has been counted (UTC microseconds); None until all partitions ticked."""
+    row = await tx.row(
+        "select count(*) as n, min(through) as through from scorecard.watermark where topic = :topic",
+        topic=topic,
+    )
+    return row.through if row and row.n >= partitions else None
+
+
+async def due(tx: Transaction, bucket: int, topic: str, partitions: int) -> Watch | None:
+    """A tenant with buckets to judge before `bucket`; none whose history load has not closed on all of `topic`.
+
+    All are the partitions that there were when the load closed, `partitions` where its ticks do not say.
+    """
+    row = await tx.row(
+        "select w.tenant, w.judged, w.dirty_from, w.marks, coalesce(s.zone, 'UTC') as zone "
+        "from scorecard.watch as w left join scorecard.tenant_settings as s on s.tenant = w.tenant "
+        "where (w.judged is null or w.judged < :bucket - 1 or w.dirty_from is not null) "
+        "and not exists (select from scorecard.load_mark as l where l.tenant = w.tenant group by l.load "
+        "having count(*) filter (where l.topic = :topic and l.partition >= 0) < "
+        "coalesce(nullif(max(l.partitions) filter (where l.topic = :topic), 0), :partitions)) "
+        "order by random() limit 1",
+        bucket=bucket,
+        topic=topic,
+        partitions=partitions,
+    )
+    return (
+        None if row is None else Watch(row.tenant, row.judged, row.dirty_from, row.marks, row.zone)
+    )
+
+
+async def state(tx: Transaction, tenant: str) -> Watch | None:
+    """A tenant's watch."""
+    row = await tx.row(
+        "select tenant, judged, dirty_from, marks from scorecard.watch where tenant = :tenant",
+        tenant=tenant,
+    )
+    return None if row is None else Watch(row.tenant, row.judged, row.dirty_from, row.marks, "")
+
+
+async def unchanged(tx: Transaction, watch: Watch) -> bool:
+    """Lock a tenant's watch; False if it was judged or marked since, then the judgement is of no use."""
+    row = await tx.row(
+        "select judged, marks from scorecard.watch where tenant = :tenant for update",
+        tenant=watch.tenant,
+    )
+    return row is not None and (row.judged, row.marks) == (watch.judged, watch.marks)
+
+
+async def counted_in(tx: Transaction, tenant: str, start: int, until: int) -> tuple[int, int]:
+    """Everything counted in buckets [start, until) as two sums: equal as long as nothing was counted there."""
+    row = await tx.row(
+        "select coalesce(sum(people), 0)::bigint as people, "
+        "coalesce(sum(people * (hashtextextended(cell, bucket) % 1000000007)), 0)::bigint as places "
+        "from scorecard.pulse where tenant = :tenant and bucket >= :start and bucket < :until",
+        tenant=tenant,
+        start=start,
+        until=until,
+    )
+    return (row.people, row.places) if row else (0, 0)
+
+
+async def judged(tx: Transaction, watch: Watch, bucket: int) -> None:
+    """Note that all buckets before `bucket` are judged; those behind it that were judged before are due again."""
+    await tx.run(
+        "update scorecard.watch set judged = greatest(judged, :judged), "
+        "dirty_from = case when judged > :judged then :judged + 1 end where tenant = :tenant",
+        tenant=watch.tenant,
+        judged=bucket - 1,
+    )
+
+
+async def pulses(tx: Transaction, tenant: str, start: int, until: int) -> Sequence[Any]:
+    """Buckets in [start, until) and the people in each, two arrays a cell."""
+    return await tx.rows(
+        "select cell, array_agg(bucket) as buckets, array_agg(people) as people from ("
+        "select cell, bucket, sum(people)::int as people from scorecard.pulse where tenant = :tenant "
+        "and bucket >= :start and bucket < :until group by cell, bucket having sum(people) <> 0) as x group by cell",
+        tenant=tenant,
+        start=start,
+        until=until,
+    )
+
+
+async def first_pulse(tx: Transaction, tenant: str, since: int) -> int | None:
+    """The earliest bucket from `since` on with anybody in it."""
+    row = await tx.row(
+        "select min(bucket) as bucket from scorecard.pulse where tenant = :tenant and bucket >= :since",
+        tenant=tenant,
+        since=since,
+    )
+    return row.bucket if row else None
