@@ -9,19 +9,16 @@ handler and of all of Postgres together; `events_per_second` is by the clock, wa
 
 import argparse
 import asyncio
-import cProfile
-import pstats
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import psutil
+from handled import cost, tell
 from load import Load
-from meter import tree_seconds
-from posting import percentiles
 from reader import vacuum
 from voc_common import versions
 from voc_common.events import FeedbackReceived, Identifier, Revision
@@ -61,16 +58,6 @@ def events(load: Load, count: int, *, seeding: bool = False) -> Iterator[list[Fe
         yield fold(batch)
 
 
-async def tell(database: Database, settings: IdentitySettings, batches: list[Any]) -> list[float]:
-    """Handle all; returns the seconds of each batch."""
-    seconds: list[float] = []
-    for batch in batches:
-        began = time.perf_counter()
-        await database.retried(lambda tx, b=batch: records.feedback_received(tx, b, settings))
-        seconds.append(time.perf_counter() - began)
-    return seconds
-
-
 async def run(
     server: Postgres, people: int, count: int, *, profile: bool = False
 ) -> dict[str, Any]:
@@ -81,35 +68,14 @@ async def run(
     database = Database(url, "identity", "worker", pool=1)
     load = Load(seed=3, people=people, texts=[("", "", "")])
     began = time.perf_counter()
+    handle = partial(records.feedback_received, settings=settings)
     for batch in events(load, people, seeding=True):
-        await tell(database, settings, [batch])
+        await tell(database, handle, [batch])
     seeded = time.perf_counter() - began
     await vacuum(url)
-    batches = list(events(load, count))
-    top = psutil.Process(server.pid)
-    profiler = cProfile.Profile() if profile else None
-    began, own, theirs = time.perf_counter(), time.process_time(), tree_seconds(top)
-    if profiler:
-        profiler.enable()
-    each = sorted(await tell(database, settings, batches))
-    if profiler:
-        profiler.disable()
-    elapsed = time.perf_counter() - began
-    python = (time.process_time() - own) / count * 1e6
-    postgres = (tree_seconds(top) - theirs) / count * 1e6
+    report = await cost(server, database, handle, list(events(load, count)), profile=profile)
     await database.close()
-    if profiler:
-        pstats.Stats(profiler).sort_stats("tottime").print_stats(45)
-    return {
-        "people": people,
-        "seeded_per_second": round(people / seeded),
-        "events": count,
-        "events_per_second": round(count / elapsed),
-        "events_per_core_second": round(1e6 / (python + postgres)),
-        "python_us_per_event": round(python, 1),
-        "postgres_us_per_event": round(postgres, 1),
-        "batch_ms": percentiles(each),
-    }
+    return {"people": people, "seeded_per_second": round(people / seeded)} | report
 
 
 def measure(people: int, count: int, *, profile: bool = False) -> dict[str, Any]:

@@ -30,7 +30,6 @@ from voc_common.postgres.database import async_url
 from voc_local.ground import Ground
 from voc_local.home import free_port
 
-STAGES = ("ingest", "identity", "taxonomy", "scorecard")
 PARTITIONS = 8
 CONNECTIONS = 8
 WORDS = {"charged": "billing", "slow": "performance", "crash": "stability", "login": "access"}
@@ -98,11 +97,11 @@ class Count(Base):
     __tablename__ = "count"
     cell: Mapped[str] = mapped_column(primary_key=True)
     day: Mapped[str] = mapped_column(primary_key=True)
-    records: Mapped[int] = mapped_column(default=0)
-    people: Mapped[int] = mapped_column(default=0)
-    answers: Mapped[int] = mapped_column(default=0)
-    promoters: Mapped[int] = mapped_column(default=0)
-    detractors: Mapped[int] = mapped_column(default=0)
+    records: Mapped[int]
+    people: Mapped[int]
+    answers: Mapped[int]
+    promoters: Mapped[int]
+    detractors: Mapped[int]
 
 
 class Seen(Base):
@@ -195,7 +194,8 @@ def process(name: str, servers: str, url: str) -> None:
     """One stage: an event at a time, a session and a commit for each, then the next topic."""
     broker = KafkaBroker(servers, acks="all", enable_idempotence=True, logger=None)
     sessions = async_sessionmaker(create_async_engine(async_url(url)), expire_on_commit=False)
-    following = STAGES[STAGES.index(name) + 1 :][:1]
+    stages = list(HANDLERS)
+    following = stages[stages.index(name) + 1 :][:1]
 
     @broker.subscriber(f"naive.{name}", group_id=f"naive-{name}", auto_offset_reset="earliest")
     async def handle(event: Feedback) -> None:
@@ -224,7 +224,7 @@ async def open_door(port: int) -> list[Connection]:
 
 
 async def run(servers: Ground, events: int, warm: int) -> dict[str, Any]:
-    await bus.apply_topics(servers.kafka, "", {f"naive.{n}": (PARTITIONS, {}) for n in STAGES})
+    await bus.apply_topics(servers.kafka, "", {f"naive.{n}": (PARTITIONS, {}) for n in HANDLERS})
     engine = create_async_engine(async_url(servers.database_url))
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)

@@ -8,20 +8,16 @@ The texts are those of the demo's company; the bus is not included. The first 20
 
 import argparse
 import asyncio
-import cProfile
-import pstats
 import random
 import tempfile
-import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import psutil
+from handled import cost, tell
 from load import demo_texts
-from meter import tree_seconds
-from posting import percentiles
 from reader import vacuum
 from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingTypeStubs]
 from voc_common import versions
@@ -71,16 +67,6 @@ def events(count: int, size: int, edited: float) -> Iterator[list[FeedbackIdenti
         yield fold(batch)
 
 
-async def tell(database: Database, models: Models, batches: list[Any]) -> list[float]:
-    """Handle all; returns the seconds of each batch."""
-    seconds: list[float] = []
-    for batch in batches:
-        began = time.perf_counter()
-        await database.retried(lambda tx, b=batch: records.feedback_identified(tx, b, models))
-        seconds.append(time.perf_counter() - began)
-    return seconds
-
-
 async def run(
     server: Postgres, count: int, size: int, edited: float, *, profile: bool = False
 ) -> dict[str, Any]:
@@ -91,30 +77,12 @@ async def run(
     models = Models(4)
     every = list(events(WARMING + count, size, edited))
     warming = WARMING // size
-    await tell(database, models, every[:warming])
+    handle = partial(records.feedback_identified, models=models)
+    await tell(database, handle, every[:warming])
     await vacuum(url)
-    batches = every[warming:]
-    told = sum(map(len, batches))
-    top = psutil.Process(server.pid)
-    profiler = cProfile.Profile() if profile else None
-    own, theirs = time.process_time(), tree_seconds(top)
-    if profiler:
-        profiler.enable()
-    each = await tell(database, models, batches)
-    if profiler:
-        profiler.disable()
-    python = (time.process_time() - own) / told * 1e6
-    postgres = (tree_seconds(top) - theirs) / told * 1e6
+    report = await cost(server, database, handle, every[warming:], profile=profile)
     await database.close()
-    if profiler:
-        pstats.Stats(profiler).sort_stats("tottime").print_stats(45)
-    return {
-        "events": told,
-        "batch": size,
-        "python_us_per_event": round(python, 1),
-        "postgres_us_per_event": round(postgres, 1),
-        "batch_ms": percentiles(each),
-    }
+    return {"batch": size} | report
 
 
 def measure(

@@ -22,28 +22,34 @@ async def mark(tx: Transaction, earliest: Mapping[str, int]) -> None:
 
     Only what lies in judged buckets asks for another judgement: late counts, corrections, history.
     """
-    await tx.run(
-        "insert into scorecard.watch (tenant) select * from unnest(cast(:tenants as text[])) "
-        "as x(tenant) where not exists (select from scorecard.watch as w where w.tenant = x.tenant) "
-        "on conflict do nothing",
+    left = await _unheld(tx, earliest)
+    left -= await _dirty(tx, {t: earliest[t] for t in left})
+    if left:
+        await tx.run(
+            "insert into scorecard.watch (tenant) select * from unnest(cast(:tenants as text[])) "
+            "on conflict do nothing",
+            tenants=sorted(left),
+        )
+        # Another may have made the row, and even judged: what it guards is asked for again.
+        left = await _unheld(tx, {t: earliest[t] for t in left})
+        await _dirty(tx, {t: earliest[t] for t in left})
+
+
+async def _unheld(tx: Transaction, earliest: Mapping[str, int]) -> set[str]:
+    """Hold the rows of tenants whose buckets are not judged yet; returns the other tenants.
+
+    Held until the counts are committed: a judgement of these buckets is not concluded before (`counted_in`).
+    Those to be marked are not held: two that hold a row and both want to mark it wait for each other.
+    """
+    held = await tx.rows(
+        "select w.tenant from scorecard.watch as w "
+        "join unnest(cast(:tenants as text[]), cast(:buckets as int[])) as x(tenant, bucket) "
+        "on w.tenant = x.tenant where w.judged is null or w.judged < x.bucket "
+        "order by w.tenant for share of w",
         tenants=sorted(earliest),
+        buckets=[earliest[t] for t in sorted(earliest)],
     )
-    judged = await _dirty(tx, earliest)
-    # Two that hold a row together and both want to mark it would wait for each other: seldom, for nearly
-    # always it is known before which of them will.
-    held = await tx.rows(HOLD, tenants=sorted(earliest.keys() - judged))
-    await _dirty(tx, {r.tenant: earliest[r.tenant] for r in held if _lies_in(earliest, r)})
-
-
-HOLD = (
-    "select tenant, judged from scorecard.watch where tenant = any(cast(:tenants as text[])) "
-    "order by tenant for share"
-)
-"""Held until the counts are committed: a judgement of their buckets is not concluded before (`counted_in`)."""
-
-
-def _lies_in(earliest: Mapping[str, int], row: Any) -> bool:
-    return row.judged is not None and row.judged >= earliest[row.tenant]
+    return earliest.keys() - {r.tenant for r in held}
 
 
 async def _dirty(tx: Transaction, earliest: Mapping[str, int]) -> set[str]:
