@@ -124,13 +124,13 @@ class RecordEvent(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tru
 
     tenant: str
     record_id: str
+    revision: Revision
 
 
 class FeedbackReceived(RecordEvent, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """A source told of feedback: text, a score or both."""
 
     TOPIC: ClassVar[str] = "voc.feedback"
-    revision: Revision
     identifiers: tuple[Identifier, ...] = ()
     body: Raw
 
@@ -139,7 +139,6 @@ class ActivityReceived(RecordEvent, frozen=True, kw_only=True, gc=False, omit_de
     """A source told of something that happened: a contact, a subscription, a deployment."""
 
     TOPIC: ClassVar[str] = "voc.activity"
-    revision: Revision
     identifiers: tuple[Identifier, ...] = ()
     body: Raw
 
@@ -148,7 +147,6 @@ class FeedbackIdentified(RecordEvent, frozen=True, kw_only=True, gc=False, omit_
     """Feedback whose person and account are known; `body` is passed on as it came."""
 
     TOPIC: ClassVar[str] = "voc.feedback.identified"
-    revision: Revision
     attribution: Attribution
     body: Raw
 
@@ -157,7 +155,6 @@ class ActivityIdentified(RecordEvent, frozen=True, kw_only=True, gc=False, omit_
     """An activity whose person and account are known; it needs no cause."""
 
     TOPIC: ClassVar[str] = "voc.activity.identified"
-    revision: Revision
     attribution: Attribution
     body: Raw
 
@@ -166,7 +163,6 @@ class FeedbackClassified(RecordEvent, frozen=True, kw_only=True, gc=False, omit_
     """Feedback with person, account and cause. The text stays behind."""
 
     TOPIC: ClassVar[str] = "voc.feedback.classified"
-    revision: Revision
     attribution: Attribution
     decision: Decision
 

@@ -17,6 +17,8 @@ async def relay(database: Database, producer: Producer, limit: int = 500) -> int
     A failure between the acknowledgement and the commit publishes again: versions make that harmless.
     """
     schema = database.schema
+    if not await database.glance(f"select exists (select from {schema}.outbox)"):
+        return 0
     async with database.transaction() as tx:
         rows = await tx.rows(
             f"select id, topic, key, value, headers from {schema}.outbox order by id limit :limit "
