@@ -10,7 +10,7 @@ from voc_common.bus import Message
 from voc_common.events import Tick
 from voc_common.postgres import Database
 from voc_common.postgres.dead_letters import bury, dead_letter, expire
-from voc_common.stage import Outage
+from voc_common.suspicion import Outage
 from voc_identity.settings import IdentitySettings
 
 

@@ -9,21 +9,22 @@ import asyncio
 import logging
 import random
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, cast
 
 from msgspec import Struct
 
 from voc_common import collect_garbage, telemetry
 from voc_common.bus import BusError, Consumer, Message, Producer, TooLarge
-from voc_common.events import BULK_TYPES, Event, Lane, RecordEvent, Tick
+from voc_common.decoding import Decoded, decode_all
+from voc_common.events import BULK_TYPES, Event, Lane, Tick
 from voc_common.fold import fold
 from voc_common.lanes import Lanes
 from voc_common.postgres.database import Database, DatabaseAway, Retry, Transaction
 from voc_common.postgres.dead_letters import OPERATOR, DeadLetter, bury, dead_letter
-from voc_common.wire import TICK_KEY, Outgoing, Undecodable, decode, encode, encode_tick, topic
+from voc_common.suspicion import Attempts, Refused
+from voc_common.wire import TICK_KEY, Outgoing, encode, encode_tick, topic
 
 log = logging.getLogger(__name__)
 
@@ -55,15 +56,6 @@ class Subscriptions(Struct, frozen=True):
     ticks: TickHandler | None = None
 
 
-class Outage(RuntimeError):
-    """So many events of several tenants were refused that it must be a bug: the worker stops."""
-
-
-class _Decoded(Struct, frozen=True, gc=False):
-    message: Message
-    event: Any
-
-
 class Stage:
     """One worker's loop over its partitions. `run` returns after `stop` has been called."""
 
@@ -85,10 +77,8 @@ class Stage:
         self._batch = batch
         self._linger_ms = linger_ms
         self._stopping = asyncio.Event()
-        self._window: deque[tuple[int, list[str]]] = deque()
-        self._poison_share = poison_share
-        self._first: dict[tuple[str, int], int] = {}
-        self._generation = -1
+        self._attempts = Attempts(database)
+        self._refused = Refused(poison_share)
         self._lanes = Lanes()
         self._record_topics = {topic(k, "live") for k in subscriptions.handlers if k in BULK_TYPES}
         self._by_topic = {topic(k, lane): k for k in subscriptions.handlers for lane in _LANES}
@@ -172,9 +162,9 @@ class Stage:
             await self._consumer.commit(messages)
 
     async def _handle(self, messages: list[Message]) -> None:
-        suspicious = await self._attempted(messages)
+        suspicious = await self._attempts.begun(messages, self._consumer.generation)
         started, cpu = time.monotonic(), time.thread_time()
-        decoded, letters = _decode_all(messages)
+        decoded, letters = decode_all(messages)
         out: list[Outgoing] = []
         with telemetry.batch_span(self._database.schema, messages) as traces:
             groups = self._grouped(decoded)
@@ -193,11 +183,10 @@ class Stage:
                     letters[0].reason,
                 )
                 await self._bury(letters)
-            self._watch(len(messages), letters)
+            self._refused.note(len(messages), letters)
             out += await self._ticks(decoded)
             await self._publish(out)
-        if self._first:
-            await self._survived(messages)
+        await self._attempts.survived(messages)
         telemetry.observe_batch(
             self._database.schema,
             len(messages),
@@ -205,9 +194,9 @@ class Stage:
             time.thread_time() - cpu,
         )
 
-    def _grouped(self, decoded: Sequence[_Decoded]) -> dict[tuple[type[Any], Lane], list[_Decoded]]:
+    def _grouped(self, decoded: Sequence[Decoded]) -> dict[tuple[type[Any], Lane], list[Decoded]]:
         """One event type per transaction: across types two workers could lock rows in other orders."""
-        groups: dict[tuple[type[Any], Lane], list[_Decoded]] = defaultdict(list)
+        groups: dict[tuple[type[Any], Lane], list[Decoded]] = defaultdict(list)
         for one in decoded:
             kind = cast("type[Any]", type(one.event))
             if kind in self._subscriptions.handlers:
@@ -216,7 +205,7 @@ class Stage:
         return groups
 
     async def _bisect(
-        self, kind: type[Any], group: Sequence[_Decoded], shard: int
+        self, kind: type[Any], group: Sequence[Decoded], shard: int
     ) -> tuple[list[Event], list[DeadLetter]]:
         """Handle a group; where the data is at fault, halve it down to the poison record and go on."""
         handler = self._subscriptions.handlers[kind]
@@ -259,7 +248,7 @@ class Stage:
 
         telemetry.count_dead_letters(self._database.schema, await self._database.retried(use))
 
-    async def _ticks(self, decoded: Sequence[_Decoded]) -> list[Outgoing]:
+    async def _ticks(self, decoded: Sequence[Decoded]) -> list[Outgoing]:
         """Ticks go on behind the records they speak of, to the same partition of the next topic."""
         found = [
             TickAt(one.message.topic, one.message.partition, one.event)
@@ -282,114 +271,10 @@ class Stage:
                 out.append(encode_tick(at.tick, topic(following, lane), at.partition))
         return out
 
-    def _watch(self, handled: int, letters: Sequence[DeadLetter]) -> None:
-        """Stop when a set share of a window over several tenants is refused: that is no poison."""
-        self._window.append((handled, [letter.tenant for letter in letters]))
-        while sum(n for n, _ in self._window) - self._window[0][0] >= _WINDOW:
-            self._window.popleft()
-        total = sum(n for n, _ in self._window)
-        bad = [tenant for _, tenants in self._window for tenant in tenants]
-        if (
-            letters
-            and total >= _WINDOW // 10
-            and len(bad) > self._poison_share * total
-            and len(set(bad) - {OPERATOR}) > 1
-        ):
-            raise Outage(f"{len(bad)} of the last {total} events were refused")
-
-    async def _attempted(self, messages: Sequence[Message]) -> bool:
-        """After each new assignment, mark the first batch of a partition; True if it has killed twice.
-
-        Without the mark, an event that kills its worker would kill every worker that takes over.
-        """
-        if self._generation != self._consumer.generation:
-            self._generation = self._consumer.generation
-            self._first = {}
-            self._seen: set[tuple[str, int]] = set()
-        fresh: dict[tuple[str, int], int] = {}
-        for m in messages:
-            place = (m.topic, m.partition)
-            if place not in self._seen:
-                fresh[place] = min(fresh.get(place, m.offset), m.offset)
-        if not fresh:
-            return False
-        self._seen |= fresh.keys()
-        self._first |= fresh
-        ordered = sorted(fresh.items())
-
-        async def use(tx: Transaction) -> Sequence[Any]:
-            return await tx.rows(
-                f"insert into {self._database.schema}.attempt as a (topic, partition, first, tries) "
-                "select t, p, f, 1 from unnest(cast(:topics as text[]), cast(:partitions as int[]), "
-                "cast(:firsts as bigint[])) as x(t, p, f) "
-                "on conflict (topic, partition) do update set first = excluded.first, "
-                "tries = case when a.first = excluded.first then a.tries + 1 else 1 end returning tries",
-                topics=[t for (t, _), _ in ordered],
-                partitions=[p for (_, p), _ in ordered],
-                firsts=[f for _, f in ordered],
-            )
-
-        return any(r.tries > 2 for r in await self._database.retried(use))
-
-    async def _survived(self, messages: Sequence[Message]) -> None:
-        places = sorted({(m.topic, m.partition) for m in messages} & self._first.keys())
-        for place in places:
-            del self._first[place]
-        if not places:
-            return
-
-        async def use(tx: Transaction) -> int:
-            return await tx.run(
-                f"delete from {self._database.schema}.attempt where (topic, partition) in "
-                "(select * from unnest(cast(:topics as text[]), cast(:partitions as int[])))",
-                topics=[t for t, _ in places],
-                partitions=[p for _, p in places],
-            )
-
-        await self._database.retried(use)
-
 
 _LANES: tuple[Lane, ...] = ("live", "bulk")
 _GIVE_UP_SECONDS = 60.0
-_WINDOW = 2000
-"""Events over which the share of refused ones is looked at."""
 _BULK_BATCH = 100
-
-
-def _decode_all(messages: Sequence[Message]) -> tuple[list[_Decoded], list[DeadLetter]]:
-    decoded: list[_Decoded] = []
-    letters: list[DeadLetter] = []
-    for message in messages:
-        try:
-            event = decode(message.headers, message.value)
-        except Undecodable as error:
-            letters.append(dead_letter(message, OPERATOR, str(error)))
-            continue
-        fault = _rule_broken(event)
-        if fault:
-            letters.append(dead_letter(message, OPERATOR, fault))
-        else:
-            decoded.append(_Decoded(message, event))
-    return decoded, letters
-
-
-def _rule_broken(event: Any) -> str:
-    """What every event must hold to, beyond its types."""
-    if type(event) is Tick:
-        return ""
-    if not _is_tenant(event.tenant):
-        return "tenant must have 1 to 64 printable characters"
-    if isinstance(event, RecordEvent):
-        if len(event.record_id) != 32 or not event.record_id.isalnum():
-            return "record_id must have 32 hexadecimal digits"
-        if len(event.revision.version) != 48:
-            return "revision.version must have 48 hexadecimal digits"
-    return ""
-
-
-@lru_cache(maxsize=4096)
-def _is_tenant(name: str) -> bool:
-    return 0 < len(name) <= 64 and name.isprintable()
 
 
 def _tenant_of(message: Outgoing) -> str:

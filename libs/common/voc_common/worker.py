@@ -21,7 +21,8 @@ from voc_common.bus import BusError, Consumer, PositionLost, Producer
 from voc_common.postgres import Database, DatabaseAway, Transaction, dead_letters
 from voc_common.postgres.outbox import age, relay
 from voc_common.settings import Settings
-from voc_common.stage import LONGEST_PAUSE, Outage, Stage, Subscriptions
+from voc_common.stage import LONGEST_PAUSE, Stage, Subscriptions
+from voc_common.suspicion import Outage
 from voc_common.wire import topic
 
 log = logging.getLogger(__name__)
