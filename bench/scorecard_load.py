@@ -20,7 +20,7 @@ import msgspec
 from handled import cost, tell
 from load import demo_texts
 from reader import vacuum
-from voc_common import versions
+from voc_common import gc_settings, versions
 from voc_common.events import (
     Attribution,
     Cause,
@@ -129,6 +129,7 @@ async def run(
     await tell(database, counting.feedback_classified, list(feedback.seeds()))
     await vacuum(url)
     batches: Sequence[Any] = list(feedback.batches(count, size))
+    gc_settings()
     report = await cost(server, database, counting.feedback_classified, batches, profile=profile)
     await database.close()
     return {"batch": size} | report

@@ -56,12 +56,13 @@ def in_order(latest: Latest, came: Sequence[Fact]) -> bool:
     day = latest.seen[-1].day if latest.seen else came[0].day
     answered = {a.metric: (a.at, a.record) for a in latest.answers}
     for fact in came:
-        if fact.day < day or (
-            fact.metric and answered.get(fact.metric, _NEVER) > chain_order(fact)
-        ):
+        if fact.day < day:
             return False
         day = fact.day
-        answered[fact.metric] = chain_order(fact)
+        if fact.metric:
+            if answered.get(fact.metric, _NEVER) > chain_order(fact):
+                return False
+            answered[fact.metric] = chain_order(fact)
     return True
 
 
@@ -114,9 +115,10 @@ def _know(delta: Delta, tenant: str, fact: Fact, records: tuple[Known, ...]) -> 
         return (known,)
     left, gained = set(fact.watched), set[str]()
     for record in records:
-        shared = left.intersection(watched_in(record.single))
-        left -= shared
-        if shared and record.bucket > fact.known:
+        if record.bucket <= fact.known:
+            left.difference_update(watched_in(record.single))
+        elif shared := left.intersection(watched_in(record.single)):
+            left -= shared
             delta.watched(tenant, record.bucket, shared, -1)
             gained |= shared
     gained |= left

@@ -17,7 +17,7 @@ from voc_scorecard.domain.contributions import (
     Moved,
 )
 from voc_scorecard.domain.latest import Latest
-from voc_scorecard.repository.groups import KEEP, PersonKey, keeping
+from voc_scorecard.repository.groups import KEEP, Place, keeping
 
 _AT = {"grain": "smallint", "bucket": "int"}
 _FACTS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
@@ -58,7 +58,7 @@ def _add(counted: tuple[tuple[str, tuple[str, ...]], ...]) -> str:
 
 
 async def add(
-    tx: Transaction, moved: Mapping[str, Moved], latest: Mapping[PersonKey, Latest]
+    tx: Transaction, moved: Mapping[str, Moved], kept: Sequence[tuple[Place, Latest]]
 ) -> None:
     """Add counts to the counters, by table, and store where the persons who were counted were last.
 
@@ -73,7 +73,7 @@ async def add(
         counts = (*facts, *chain(*links))
         counted.append((table, counts))
         arrays |= _columns(table, keys, counts, moved[table])
-    await tx.run(_add(tuple(counted)), shard=tx.shard, **arrays, **keeping(latest))
+    await tx.run(_add(tuple(counted)), shard=tx.shard, **arrays, **keeping(kept))
 
 
 def _columns(
