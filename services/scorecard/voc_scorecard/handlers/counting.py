@@ -17,11 +17,11 @@ from voc_common.postgres import Transaction
 from voc_common.postgres.database import Retry
 
 from voc_scorecard.domain.contributions import Delta
-from voc_scorecard.domain.latest import NOBODY, Latest
+from voc_scorecard.domain.latest import NOBODY
 from voc_scorecard.domain.persons import Moves, count_new, recount
 from voc_scorecard.handlers import hot_issues
 from voc_scorecard.repository import counters, groups, journal, records
-from voc_scorecard.repository.groups import Held, PersonKey, Place
+from voc_scorecard.repository.groups import Held, Kept, PersonKey
 from voc_scorecard.repository.records import NO_DECISION, NO_REVISION, Change, Parts
 
 
@@ -123,23 +123,24 @@ async def count(tx: Transaction, changes: Iterable[Change]) -> None:
 
 async def _count_persons(
     tx: Transaction, persons: Mapping[PersonKey, Moves], delta: Delta
-) -> list[tuple[Place, Latest]]:
-    """Count these persons' records; returns where each is last now, to be kept at its place."""
+) -> list[Kept]:
+    """Count these persons' records; returns where each is last now."""
     held = await groups.lock(tx, persons) if persons else {}
     if new := {key: moves for key, moves in persons.items() if key not in held}:
         held |= await _count_first(tx, new, delta)
-    kept: list[tuple[Place, Latest]] = []
+    kept: list[Kept] = []
     others: list[PersonKey] = []
+    # Read and stored one by one: what is known of a thousand persons at once would fill the processor's caches.
     for key, row in held.items():
-        found = count_new(delta, key[0], persons[key], row.latest)
+        found = count_new(delta, key[0], persons[key], row.latest())
         if found is None:
             others.append(key)
         else:
-            kept.append((row.place, found))
+            kept.append(groups.kept(row.place, found))
     members = await groups.members(tx, others) if others else {}
     for key in others:
         found = recount(delta, key[0], persons[key], members.get(key, []))
-        kept.append((held[key].place, found))
+        kept.append(groups.kept(held[key].place, found))
     return kept
 
 

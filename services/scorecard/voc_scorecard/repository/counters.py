@@ -16,8 +16,7 @@ from voc_scorecard.domain.contributions import (
     SCORED,
     Moved,
 )
-from voc_scorecard.domain.latest import Latest
-from voc_scorecard.repository.groups import KEEP, Place, keeping
+from voc_scorecard.repository.groups import KEEP, Kept, keeping
 
 _AT = {"grain": "smallint", "bucket": "int"}
 _FACTS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
@@ -57,9 +56,7 @@ def _add(counted: tuple[tuple[str, tuple[str, ...]], ...]) -> str:
     return f"with {', '.join(parts)}, kept as ({KEEP}) select"
 
 
-async def add(
-    tx: Transaction, moved: Mapping[str, Moved], kept: Sequence[tuple[Place, Latest]]
-) -> None:
+async def add(tx: Transaction, moved: Mapping[str, Moved], kept: Sequence[Kept]) -> None:
     """Add counts to the counters, by table, and store where the persons who were counted were last.
 
     Sorted by the key with the cell last: two workers that move the same counters take them in one order.

@@ -43,10 +43,26 @@ Place = tuple[int, int]
 
 
 class Held(Struct, frozen=True, gc=False):
-    """A person's row that is locked: its place, and where the person was last; None: to be found in its records."""
+    """A person's row that is locked: its place, and what it says of where the person was last."""
 
     place: Place
-    latest: Latest | None
+    stored: bytes | None
+
+    def latest(self) -> Latest | None:
+        """Where the person was last; None: to be found in its records."""
+        return None if self.stored is None else _latest(self.stored)
+
+
+class Kept(Struct, frozen=True, gc=False):
+    """What a person's row is to say, and its place."""
+
+    place: Place
+    stored: bytes
+
+
+def kept(place: Place, latest: Latest) -> Kept:
+    """Where a person was last, to be stored at its place."""
+    return Kept(place, _encode(latest))
 
 
 def _keys(persons: Iterable[PersonKey]) -> dict[str, str]:
@@ -60,10 +76,7 @@ async def lock(tx: Transaction, persons: Iterable[PersonKey]) -> dict[PersonKey,
     Members must be read in a statement after this one: only that sees what the last holder wrote.
     """
     rows: Any = await tx.rows(LOCK, **by_tenant(persons))
-    return {
-        (tenant, person): Held(place, None if latest is None else _latest(latest))
-        for tenant, person, place, latest in rows
-    }
+    return {(tenant, person): Held(place, stored) for tenant, person, place, stored in rows}
 
 
 async def make(
@@ -97,10 +110,7 @@ def _by_person(rows: Any) -> dict[PersonKey, list[Fact]]:
     return found
 
 
-def keeping(kept: Sequence[tuple[Place, Latest]]) -> dict[str, str | list[bytes]]:
+def keeping(kept: Sequence[Kept]) -> dict[str, str | list[bytes]]:
     """The parameters of `KEEP`."""
-    places = ",".join([f'"({block},{line})"' for (block, line), _ in kept])
-    return {
-        "kept_place": f"{{{places}}}",
-        "kept_latest": [_encode(latest) for _, latest in kept],
-    }
+    places = ",".join([f'"({k.place[0]},{k.place[1]})"' for k in kept])
+    return {"kept_place": f"{{{places}}}", "kept_latest": [k.stored for k in kept]}
