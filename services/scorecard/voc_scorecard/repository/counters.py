@@ -17,6 +17,7 @@ from voc_scorecard.domain.contributions import (
     Moved,
 )
 from voc_scorecard.repository.groups import KEEP, Kept, keeping
+from voc_scorecard.repository.pulses import TELL, telling
 
 _AT = {"grain": "smallint", "bucket": "int"}
 _FACTS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
@@ -53,7 +54,7 @@ def _add(counted: tuple[tuple[str, tuple[str, ...]], ...]) -> str:
     parts = [
         f"{table} as ({_upsert(table, _FACTS[table][0], counts)})" for table, counts in counted
     ]
-    return f"with {', '.join(parts)}, kept as ({KEEP}) select"
+    return f"with {', '.join(parts)}, pulse as ({TELL}), kept as ({KEEP}) select"
 
 
 async def add(tx: Transaction, moved: Mapping[str, Moved], kept: Sequence[Kept]) -> None:
@@ -63,14 +64,21 @@ async def add(tx: Transaction, moved: Mapping[str, Moved], kept: Sequence[Kept])
     """
     arrays: dict[str, str] = {}
     counted: list[tuple[str, tuple[str, ...]]] = []
-    for table, (keys, facts) in _FACTS.items():
+    for table in ("volume", "score"):
+        keys, facts = _FACTS[table]
         # Most batches move links of a window or two; the columns of the others are left out.
         there = {name for columns in moved[table].values() for name in columns}
         links = [names for names in _LINKS[table].values() if not there.isdisjoint(names)]
         counts = (*facts, *chain(*links))
         counted.append((table, counts))
         arrays |= _columns(table, keys, counts, moved[table])
-    await tx.run(_add(tuple(counted)), shard=tx.shard, **arrays, **keeping(kept))
+    await tx.run(
+        _add(tuple(counted)),
+        shard=tx.shard,
+        **arrays,
+        **telling(moved["pulse"]),
+        **keeping(kept),
+    )
 
 
 def _columns(
