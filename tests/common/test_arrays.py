@@ -41,6 +41,8 @@ async def test_any_texts(database: Database, values: list[str | None]) -> None:
 
 async def test_numbers_and_bytes(database: Database) -> None:
     assert await read(database, "bigint", numbers([1, None, -(2**62)])) == [1, None, -(2**62)]
+    fractions = [0.1, None, -1e-9, 1e300, 5e-324, 3.0]
+    assert await read(database, "float8", numbers(f for f in fractions)) == fractions
     assert await read(database, "bool", numbers([True, False])) == [True, False]
     assert await read(database, "bytea", blobs([b"", b"\x00\xff", b"'\\"])) == [
         b"",

@@ -4,7 +4,8 @@ import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 from voc_common.events import Attribution, Decision, FeedbackClassified, Revision
 from voc_common.postgres import Database
 from voc_common.postgres.migrations import migrate
-from voc_scorecard.handlers import counting
+from voc_scorecard.handlers import counting, gathering
+from voc_scorecard.repository import watch
 
 _EARLIER = (
     (
@@ -88,4 +89,38 @@ async def test_persons_counted_before_are_known(database_url: str) -> None:
     counted = "select records, people from scorecard.volume where cell = 'all' and grain = 2"
     assert [tuple(row) for row in await connection.fetch(counted)] == [(1, 0)]
     assert not await connection.fetchval("select latest is null from scorecard.person")
+    await connection.close()
+
+
+async def test_pulses_counted_before_add_up_with_those_told_since(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("drop schema if exists scorecard cascade")
+    await migrate(database_url, "scorecard", revision="0007")
+    await connection.execute(
+        "insert into scorecard.pulse (tenant, cell, bucket, shard, people) values "
+        "('t', 'all', 1, 0, 2), ('t', 'all', 1, 3, 3), ('t', 'all', 1, -1, 5)"
+    )
+    await migrate(database_url, "scorecard")
+    event = FeedbackClassified(
+        tenant="t",
+        record_id="r1",
+        revision=Revision("v", 600000000, 600000000, 600000000, 0, "desk", "ticket"),
+        attribution=Attribution("a", "p"),
+        decision=Decision("d"),
+    )
+    database = Database(database_url, "scorecard", "worker", pool=1)
+    await database.retried(lambda tx: counting.feedback_classified(tx, [event]))
+    felt = "select sum(people) from scorecard.pulse where cell = 'all'"
+    assert await connection.fetchval(felt) == 10
+    for folded in (False, True):
+        if folded:
+            await gathering.gather(database)
+            rows = "select shard, people from scorecard.pulse where cell = 'all'"
+            assert [tuple(row) for row in await connection.fetch(rows)] == [(-1, 11)]
+        async with database.transaction() as tx:
+            found = {row.cell: row.people for row in await watch.pulses(tx, "t", 0, 9)}
+            assert found == {"all": [11], "cause:unknown": [1]}
+            assert await watch.first_pulse(tx, "t", 0) == 1
+            assert await watch.first_pulse(tx, "t", 2) is None
+    await database.close()
     await connection.close()

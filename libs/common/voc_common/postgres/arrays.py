@@ -7,6 +7,10 @@ splits at half the cost of reading an array literal.
 
 from collections.abc import Iterable, Iterator, Sequence
 
+import msgspec
+
+_encode = msgspec.json.Encoder().encode
+
 
 def array(name: str, kind: str) -> str:
     """SQL for the parameter `name` as an array of `kind`; sent by `texts` (also for jsonb), `numbers` or `blobs`."""
@@ -44,8 +48,9 @@ def _marks() -> Iterator[tuple[str, str]]:
 
 
 def numbers(values: Iterable[float | None]) -> str:
-    """Numbers or truth values as an array literal."""
-    return "{" + ",".join(map(str, values)).replace("None", "NULL") + "}"
+    """Numbers, finite ones, or truth values as an array literal: its elements are written as in JSON."""
+    listed = values if isinstance(values, list) else list(values)
+    return f"{{{_encode(listed)[1:-1].decode()}}}"
 
 
 def blobs(values: Sequence[bytes]) -> str:

@@ -69,6 +69,11 @@ class Tally:
         """Count these cells once up or down."""
         (self.up if sign > 0 else self.down).append(cells)
 
+    def include(self, other: "Tally") -> None:
+        """Count what another counted as well."""
+        self.up += other.up
+        self.down += other.down
+
     def counts(self) -> ByCell:
         """The sum for each cell."""
         found = Counter(chain.from_iterable(self.up))
@@ -164,6 +169,16 @@ class Delta:
         _score(columns, SCORED, answer, sign)
         if not answer.person:
             columns["singles"].add(answer.cells, sign)
+
+    def include(self, other: "Delta") -> None:
+        """Count what another counted as well."""
+        for mine, theirs in zip(self._every(), other._every(), strict=True):
+            for key, columns in theirs.items():
+                for name, tally in columns.items():
+                    mine[key][name].include(tally)
+
+    def _every(self) -> tuple[Tallies, ...]:
+        return self._volume, self._linked, self._pulse, self._score, self._replaced
 
     def moved(self) -> dict[str, Moved]:
         """What moves, by table of counters."""

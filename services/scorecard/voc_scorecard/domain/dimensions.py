@@ -71,6 +71,12 @@ def single_in(watched: tuple[str, ...]) -> tuple[str, ...]:
     return tuple([name for name in watched if "|" not in name])
 
 
+@lru_cache(maxsize=50_000)
+def in_sequence(cells: tuple[str, ...]) -> tuple[str, ...]:
+    """These cells, sorted."""
+    return tuple(sorted(cells))
+
+
 @lru_cache(maxsize=10_000)
 def _handled(before: str, channel: str, team: str) -> tuple[str, ...]:
     return tuple([before + cell(d, v) for d, v in (("channel", channel), ("team", team)) if v])

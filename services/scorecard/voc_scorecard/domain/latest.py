@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from voc_scorecard.domain.contributions import Delta, chain_order
-from voc_scorecard.domain.dimensions import single_in, watched_in
+from voc_scorecard.domain.dimensions import in_sequence, single_in, watched_in
 from voc_scorecard.domain.facts import Fact
 
 
@@ -54,18 +54,15 @@ NOBODY = Latest()
 def in_order(latest: Latest, came: Sequence[Fact]) -> bool:
     """Whether new facts, ordered by time, lie behind all that a person's latest state says."""
     day = latest.seen[-1].day if latest.seen else came[0].day
-    answered = {a.metric: (a.at, a.record) for a in latest.answers}
     for fact in came:
-        if fact.day < day or (
-            fact.metric and answered.get(fact.metric, _NEVER) > chain_order(fact)
-        ):
+        if fact.day < day:
             return False
         day = fact.day
-        answered[fact.metric] = chain_order(fact)
+        if fact.metric:
+            for answer in latest.answers:
+                if answer.metric == fact.metric and (answer.at, answer.record) > chain_order(fact):
+                    return False
     return True
-
-
-_NEVER = (-(2**63), "")
 
 
 def follow(delta: Delta, tenant: str, fact: Fact, latest: Latest) -> Latest:
@@ -76,15 +73,21 @@ def follow(delta: Delta, tenant: str, fact: Fact, latest: Latest) -> Latest:
     known = _know(delta, tenant, fact, () if new_day else latest.known)
     if not fact.metric:
         return Latest(seen, known, latest.answers)
-    before = next((a for a in latest.answers if a.metric == fact.metric), None)
-    delta.answer(tenant, _fact(before) if before else None, fact)
-    others = [a for a in latest.answers if a.metric != fact.metric]
-    return Latest(seen, known, tuple(sorted([*others, _answer(fact)], key=_metric)))
+    before, answers = None, [_answer(fact)]
+    for answer in latest.answers:
+        if answer.metric == fact.metric:
+            before = _fact(answer)
+        else:
+            answers.append(answer)
+    delta.answer(tenant, before, fact)
+    if len(answers) > 1:
+        answers.sort(key=_metric)
+    return Latest(seen, known, tuple(answers))
 
 
 def _see(delta: Delta, tenant: str, fact: Fact, groups: Iterable[Seen]) -> tuple[Seen, ...]:
     """Count the person once a day and cell, in the first bucket, and from which day it comes back."""
-    gained = set(fact.cells)
+    every, gained = fact.cells, set(fact.cells)
     left: list[Seen] = []
     for group in groups:
         shared = gained.intersection(group.cells)
@@ -99,9 +102,12 @@ def _see(delta: Delta, tenant: str, fact: Fact, groups: Iterable[Seen]) -> tuple
         else:
             delta.people(tenant, group.bucket, fact.day, shared, -1)
             left += _without(group, shared)
-    if gained:
-        delta.people(tenant, fact.bucket, fact.day, gained, 1)
-    return _with(left, fact.day, fact.bucket, gained)
+    if not gained:
+        return tuple(left)
+    # The fact's own, which others share, take no room until all is summed.
+    new = every if len(gained) == len(every) else tuple(gained)
+    delta.people(tenant, fact.bucket, fact.day, new, 1)
+    return _with(left, Seen(fact.day, fact.bucket, in_sequence(new)))
 
 
 def _know(delta: Delta, tenant: str, fact: Fact, records: tuple[Known, ...]) -> tuple[Known, ...]:
@@ -114,14 +120,15 @@ def _know(delta: Delta, tenant: str, fact: Fact, records: tuple[Known, ...]) -> 
         return (known,)
     left, gained = set(fact.watched), set[str]()
     for record in records:
-        shared = left.intersection(watched_in(record.single))
-        left -= shared
-        if shared and record.bucket > fact.known:
+        if record.bucket <= fact.known:
+            left.difference_update(watched_in(record.single))
+        elif shared := left.intersection(watched_in(record.single)):
+            left -= shared
             delta.watched(tenant, record.bucket, shared, -1)
             gained |= shared
     gained |= left
     if gained:
-        delta.watched(tenant, fact.known, gained, 1)
+        delta.watched(tenant, fact.known, tuple(gained), 1)
     if records[-1] < known:
         return (*records, known) if gained else records
     return _first([*records, known])
@@ -144,15 +151,15 @@ def _without(group: Seen, cells: Collection[str]) -> list[Seen]:
     return [Seen(group.day, group.bucket, rest)] if rest else []
 
 
-def _with(groups: list[Seen], day: int, bucket: int, cells: set[str]) -> tuple[Seen, ...]:
-    if not cells:
-        return tuple(groups)
+def _with(groups: list[Seen], new: Seen) -> tuple[Seen, ...]:
+    """Groups in order with a new one, which joins that of its moment."""
     for at, group in enumerate(groups):
-        if (group.day, group.bucket) == (day, bucket):
-            groups[at] = Seen(day, bucket, tuple(sorted(cells.union(group.cells))))
+        if group.bucket == new.bucket and group.day == new.day:
+            groups[at] = Seen(new.day, new.bucket, tuple(sorted(group.cells + new.cells)))
             return tuple(groups)
-    groups.append(Seen(day, bucket, tuple(sorted(cells))))
-    groups.sort(key=_moment)
+    groups.append(new)
+    if len(groups) > 1:
+        groups.sort(key=_moment)
     return tuple(groups)
 
 

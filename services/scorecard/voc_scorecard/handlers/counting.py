@@ -14,13 +14,14 @@ from voc_common.events import (
     RecordsMoved,
 )
 from voc_common.postgres import Transaction
+from voc_common.postgres.database import Retry
 
 from voc_scorecard.domain.contributions import Delta
-from voc_scorecard.domain.latest import Latest
+from voc_scorecard.domain.latest import NOBODY
 from voc_scorecard.domain.persons import Moves, count_new, recount
 from voc_scorecard.handlers import hot_issues
 from voc_scorecard.repository import counters, groups, journal, records
-from voc_scorecard.repository.groups import PersonKey
+from voc_scorecard.repository.groups import Held, Kept, PersonKey
 from voc_scorecard.repository.records import NO_DECISION, NO_REVISION, Change, Parts
 
 
@@ -113,24 +114,52 @@ async def count(tx: Transaction, changes: Iterable[Change]) -> None:
                 persons[change.tenant, new.person].came.append(new)
             else:
                 delta.record(change.tenant, new, 1)
-    latest = await _count_persons(tx, dict(sorted(persons.items())), delta) if persons else {}
+    kept = await _count_persons(tx, {key: persons[key] for key in sorted(persons)}, delta)
     tables = delta.moved()
-    await counters.add(tx, tables, latest)
+    await counters.add(tx, tables, kept)
     await hot_issues.mark(tx, tables["pulse"])
     await journal.write(tx, [c for c in moved if c.old is not None])
 
 
 async def _count_persons(
     tx: Transaction, persons: Mapping[PersonKey, Moves], delta: Delta
-) -> dict[PersonKey, Latest]:
+) -> list[Kept]:
     """Count these persons' records; returns where each is last now."""
-    latest = await groups.lock(tx, list(persons))
-    kept: dict[PersonKey, Latest] = {}
-    for key, moves in persons.items():
-        if (found := count_new(delta, key[0], moves, latest[key])) is not None:
-            kept[key] = found
-    others = [key for key in persons if key not in kept]
+    held = await groups.lock(tx, persons) if persons else {}
+    if new := {key: moves for key, moves in persons.items() if key not in held}:
+        held |= await _count_first(tx, new, delta)
+    kept: list[Kept] = []
+    others: list[PersonKey] = []
+    # Read and stored one by one: what is known of a thousand persons at once would fill the processor's caches.
+    for key, row in held.items():
+        found = count_new(delta, key[0], persons[key], row.latest())
+        if found is None:
+            others.append(key)
+        else:
+            kept.append(groups.kept(row.place, found))
     members = await groups.members(tx, others) if others else {}
     for key in others:
-        kept[key] = recount(delta, key[0], persons[key], members.get(key, []))
+        found = recount(delta, key[0], persons[key], members.get(key, []))
+        kept.append(groups.kept(held[key].place, found))
     return kept
+
+
+async def _count_first(
+    tx: Transaction, persons: Mapping[PersonKey, Moves], delta: Delta
+) -> dict[PersonKey, Held]:
+    """Count persons who have no row yet; returns the rows of those who are not counted by that."""
+    first = Delta()
+    latest = {key: count_new(first, key[0], moves, NOBODY) for key, moves in persons.items()}
+    # Known ones are locked before these: two workers that make each other's deadlock, and one tries again.
+    made = await groups.make(tx, latest)
+    held = {key: Held(place, None) for key, place in made.items() if latest[key] is None}
+    if len(made) < len(persons):
+        # Others were made by another worker just now: they are not new.
+        first = Delta()
+        for key in made:
+            count_new(first, key[0], persons[key], NOBODY)
+        held |= await groups.lock(tx, [key for key in persons if key not in made])
+        if len(held.keys() | made.keys()) < len(persons):
+            raise Retry("the rows of persons went away")
+    delta.include(first)
+    return held

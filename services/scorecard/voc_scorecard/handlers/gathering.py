@@ -1,4 +1,4 @@
-"""Gather the shards of what is closed, a little at a time."""
+"""Gather the shards of what is closed, and what batches told of pulses, a little at a time."""
 
 import time
 
@@ -12,6 +12,8 @@ from voc_scorecard.repository.counters import COLUMNS
 MOST = 2000
 """Rows of a table that one transaction gathers."""
 
+TOLD = 200
+"""Rows of pulses that one transaction folds: each holds hundreds of cells."""
 _LATEST = 26 * HOUR_US
 """After so long hardly anything is told of a moment any more."""
 
@@ -34,7 +36,7 @@ def closed_before(now: int) -> dict[str, int]:
 async def gather(database: Database, now: int | None = None) -> bool:
     """Gather some of every table; True if there is more."""
     closed = closed_before(time.time_ns() // 1000 if now is None else now)
-    more = False
+    more = await database.retried(lambda tx: shards.fold(tx, TOLD)) == TOLD
     for table in COLUMNS:
 
         async def use(tx: Transaction, table: str = table) -> int:

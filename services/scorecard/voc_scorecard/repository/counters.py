@@ -16,8 +16,8 @@ from voc_scorecard.domain.contributions import (
     SCORED,
     Moved,
 )
-from voc_scorecard.domain.latest import Latest
-from voc_scorecard.repository.groups import KEEP, PersonKey, keeping
+from voc_scorecard.repository.groups import KEEP, Kept, keeping
+from voc_scorecard.repository.pulses import TELL, telling
 
 _AT = {"grain": "smallint", "bucket": "int"}
 _FACTS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
@@ -54,26 +54,31 @@ def _add(counted: tuple[tuple[str, tuple[str, ...]], ...]) -> str:
     parts = [
         f"{table} as ({_upsert(table, _FACTS[table][0], counts)})" for table, counts in counted
     ]
-    return f"with {', '.join(parts)}, kept as ({KEEP}) select"
+    return f"with {', '.join(parts)}, pulse as ({TELL}), kept as ({KEEP}) select"
 
 
-async def add(
-    tx: Transaction, moved: Mapping[str, Moved], latest: Mapping[PersonKey, Latest]
-) -> None:
+async def add(tx: Transaction, moved: Mapping[str, Moved], kept: Sequence[Kept]) -> None:
     """Add counts to the counters, by table, and store where the persons who were counted were last.
 
     Sorted by the key with the cell last: two workers that move the same counters take them in one order.
     """
     arrays: dict[str, str] = {}
     counted: list[tuple[str, tuple[str, ...]]] = []
-    for table, (keys, facts) in _FACTS.items():
+    for table in ("volume", "score"):
+        keys, facts = _FACTS[table]
         # Most batches move links of a window or two; the columns of the others are left out.
         there = {name for columns in moved[table].values() for name in columns}
         links = [names for names in _LINKS[table].values() if not there.isdisjoint(names)]
         counts = (*facts, *chain(*links))
         counted.append((table, counts))
         arrays |= _columns(table, keys, counts, moved[table])
-    await tx.run(_add(tuple(counted)), shard=tx.shard, **arrays, **keeping(latest))
+    await tx.run(
+        _add(tuple(counted)),
+        shard=tx.shard,
+        **arrays,
+        **telling(moved["pulse"]),
+        **keeping(kept),
+    )
 
 
 def _columns(

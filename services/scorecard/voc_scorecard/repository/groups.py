@@ -1,15 +1,17 @@
 """Groups: the row of a person is the lock on all its records and says where it was last."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from voc_common.postgres import Transaction
 from voc_common.postgres.arrays import array, texts, unnest
 
 from voc_scorecard.domain.facts import Fact
-from voc_scorecard.domain.latest import NOBODY, Latest
+from voc_scorecard.domain.latest import Latest
+from voc_scorecard.repository.keys import KEYS, NAMES, by_tenant
 from voc_scorecard.repository.records import columns, read_fact
 
 PersonKey = tuple[str, str]
@@ -20,50 +22,73 @@ _latest = msgspec.msgpack.Decoder(Latest).decode
 _PERSON = {"tenant": "text", "person": "text"}
 
 MAKE = (
-    "insert into scorecard.person (tenant, person, latest) "
-    f"select tenant, person, '' from {unnest(_PERSON)} on conflict (tenant, person) do nothing "
-    "returning tenant, person"
+    "insert into scorecard.person (tenant, person, latest) select * from "
+    f"unnest({array('tenant', 'text')}, {array('person', 'text')}, cast(:latest as bytea[])) "
+    "on conflict (tenant, person) do nothing returning tenant, person, ctid"
 )
 LOCK = (
-    f"select p.tenant, p.person, p.latest from scorecard.person p join {unnest(_PERSON)} "
-    "on p.tenant = x.tenant and p.person = x.person order by p.tenant, p.person for no key update of p"
+    f"select p.* from {KEYS} cross join lateral ("
+    "select tenant, person, ctid as place, latest from scorecard.person "
+    f"where tenant = x.tenant and person = any({NAMES}) order by person for no key update) p"
 )
 KEEP = (
     "update scorecard.person p set latest = x.latest "
-    f"from unnest({array('kept_tenant', 'text')}, {array('kept_person', 'text')}, cast(:kept_latest as bytea[])) "
-    "as x(tenant, person, latest) "
-    "where p.tenant = x.tenant and p.person = x.person"
+    "from unnest(cast(cast(:kept_place as text) as tid[]), cast(:kept_latest as bytea[])) as x(place, latest) "
+    "where p.ctid = x.place"
 )
 """Stores where persons were last; its parameters are made by `keeping`."""
 
+Place = tuple[int, int]
+"""Where a row is; it stays there for as long as it is locked and not written."""
 
-def _keys(persons: Sequence[PersonKey]) -> dict[str, str]:
-    return {"tenant": texts([t for t, _ in persons]), "person": texts([p for _, p in persons])}
+
+class Held(Struct, frozen=True, gc=False):
+    """A person's row that is locked: its place, and what it says of where the person was last."""
+
+    place: Place
+    stored: bytes | None
+
+    def latest(self) -> Latest | None:
+        """Where the person was last; None: to be found in its records."""
+        return None if self.stored is None else _latest(self.stored)
 
 
-async def lock(tx: Transaction, persons: Sequence[PersonKey]) -> dict[PersonKey, Latest | None]:
-    """Take the group rows of these persons (sorted), so that no other worker counts their records now.
+class Kept(Struct, frozen=True, gc=False):
+    """What a person's row is to say, and its place."""
 
-    Returns where each was last, None where that must be found in its records. Members must be read in a
-    statement after this one: only that sees what the last holder wrote.
+    place: Place
+    stored: bytes
+
+
+def kept(place: Place, latest: Latest) -> Kept:
+    """Where a person was last, to be stored at its place."""
+    return Kept(place, _encode(latest))
+
+
+def _keys(persons: Iterable[PersonKey]) -> dict[str, str]:
+    ordered = list(persons)
+    return {"tenant": texts([t for t, _ in ordered]), "person": texts([p for _, p in ordered])}
+
+
+async def lock(tx: Transaction, persons: Iterable[PersonKey]) -> dict[PersonKey, Held]:
+    """Take the rows of those persons (sorted) who have one, so that no other worker counts their records now.
+
+    Members must be read in a statement after this one: only that sees what the last holder wrote.
     """
-    found = await _locked(tx, persons)
-    if missing := [key for key in persons if key not in found]:
-        # Known ones are locked before these: two workers that make each other's deadlock, and one tries again.
-        made: Any = await tx.rows(MAKE, **_keys(missing))
-        found |= dict.fromkeys([(tenant, person) for tenant, person in made], NOBODY)
-        # One that another worker was making is there now: making it had to wait for the other's end.
-        if raced := [key for key in missing if key not in found]:
-            found |= await _locked(tx, raced)
-    return found
+    rows: Any = await tx.rows(LOCK, **by_tenant(persons))
+    return {(tenant, person): Held(place, stored) for tenant, person, place, stored in rows}
 
 
-async def _locked(tx: Transaction, persons: Sequence[PersonKey]) -> dict[PersonKey, Latest | None]:
-    rows: Any = await tx.rows(LOCK, **_keys(persons))
-    return {
-        (tenant, person): _latest(latest) if latest else None if latest is None else NOBODY
-        for tenant, person, latest in rows
-    }
+async def make(
+    tx: Transaction, latest: Mapping[PersonKey, Latest | None]
+) -> dict[PersonKey, Place]:
+    """Make the rows of new persons (sorted), and take them; returns where they are.
+
+    Not those that another worker has made: that had to be waited for, so they are there now, and can be locked.
+    """
+    stored = [None if each is None else _encode(each) for each in latest.values()]
+    rows: Any = await tx.rows(MAKE, **_keys(latest), latest=stored)
+    return {(tenant, person): place for tenant, person, place in rows}
 
 
 async def members(tx: Transaction, persons: Sequence[PersonKey]) -> dict[PersonKey, list[Fact]]:
@@ -85,12 +110,7 @@ def _by_person(rows: Any) -> dict[PersonKey, list[Fact]]:
     return found
 
 
-def keeping(latest: Mapping[PersonKey, Latest]) -> dict[str, str | list[bytes]]:
+def keeping(kept: Sequence[Kept]) -> dict[str, str | list[bytes]]:
     """The parameters of `KEEP`."""
-    ordered = sorted(latest)
-    keys = _keys(ordered)
-    return {
-        "kept_tenant": keys["tenant"],
-        "kept_person": keys["person"],
-        "kept_latest": [_encode(latest[key]) for key in ordered],
-    }
+    places = ",".join([f'"({k.place[0]},{k.place[1]})"' for k in kept])
+    return {"kept_place": f"{{{places}}}", "kept_latest": [k.stored for k in kept]}

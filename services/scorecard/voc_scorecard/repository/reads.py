@@ -158,16 +158,3 @@ async def by_bucket(
             for i, name in enumerate(("records", "people", "singles")):
                 counts[i] += columns[name][cell] if name in columns else 0
     return found
-
-
-async def pulse(tx: Transaction, tenant: str, low: int, high: int) -> list[tuple[str, int, int]]:
-    """(cell, 10-minute bucket of known time, people) for buckets [low, high), for the detector."""
-    rows: Any = await tx.rows(
-        "select cell, bucket, sum(people) as people from scorecard.pulse "
-        "where tenant = :tenant and bucket >= :low and bucket < :high "
-        "group by cell, bucket having sum(people) <> 0 order by cell, bucket",
-        tenant=tenant,
-        low=low,
-        high=high,
-    )
-    return [(cell, bucket, int(people)) for cell, bucket, people in rows]

@@ -3,13 +3,16 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 import msgspec
 from msgspec import Struct
 from voc_common.events import NONE, Attribution, Decision, Revision, Score
 from voc_common.postgres import Transaction
 from voc_common.postgres.arrays import numbers, texts, unnest
+from voc_common.postgres.database import Retry
 
 from voc_scorecard.domain.facts import Fact, fact
+from voc_scorecard.repository.keys import KEYS, NAMES, by_tenant
 
 _encode = msgspec.json.Encoder().encode
 _score = msgspec.json.Decoder(Score).decode
@@ -76,6 +79,26 @@ _BEFORE = (
 )
 
 
+_THERE = (
+    f"select r.* from {KEYS} cross join lateral (select tenant, record_id from scorecard.record "
+    f"where tenant = x.tenant and record_id = any({NAMES}) offset 0) r"
+)
+
+
+def _insert() -> str:
+    chosen = ", ".join(f"cast({c} as jsonb)" if k == "jsonb" else c for c, k in _COLUMNS.items())
+    return (
+        f"insert into scorecard.record as r ({', '.join(_COLUMNS)}, counted_at) select {chosen}, "
+        "case when rev_version = '' then 0 else "
+        "(select cast(extract(epoch from now()) * 1000000 as bigint)) end "
+        f"from {unnest(_COLUMNS)}"
+    )
+
+
+INSERT = _insert()
+"""The statement that stores parts of records of which nothing was known."""
+
+
 def join_sql(newer: str = NEWER, alive: str = ALIVE) -> str:
     """The statement that joins parts into record states and returns what each changed row was before."""
     tests = {version: newer.format(version=version) for version in _PARTS}
@@ -84,13 +107,8 @@ def join_sql(newer: str = NEWER, alive: str = ALIVE) -> str:
         for version, columns in _PARTS.items()
         for column in columns
     )
-    chosen = ", ".join(f"cast({c} as jsonb)" if k == "jsonb" else c for c, k in _COLUMNS.items())
     return (
-        f"insert into scorecard.record as r ({', '.join(_COLUMNS)}, counted_at) select {chosen}, "
-        "case when rev_version = '' then 0 else "
-        "(select cast(extract(epoch from now()) * 1000000 as bigint)) end "
-        f"from {unnest(_COLUMNS)} "
-        f"on conflict (tenant, record_id) do update set {takes}, "
+        f"{INSERT} on conflict (tenant, record_id) do update set {takes}, "
         "counted_at = case when r.counted_at = 0 then excluded.counted_at else r.counted_at end "
         f"where {alive} and ({' or '.join(tests.values())}) "
         f"returning {_BEFORE}"
@@ -138,58 +156,76 @@ class Change(Struct, frozen=True, gc=False):
 
 
 async def join(tx: Transaction, batch: Sequence[Parts]) -> list[Change]:
-    """Join the parts of a batch (one entry per record, sorted) into the record states; what changed."""
+    """Join the parts of a batch (one entry per record, sorted) into the record states; what changed.
+
+    Raises `Retry` if another worker made one of the records meanwhile.
+    """
     if not batch:
         return []
+    rows: Any = await tx.rows(_THERE, **by_tenant([(p.tenant, p.record) for p in batch]))
+    if not rows:
+        return await _store(tx, batch)
+    there = {(tenant, record) for tenant, record in rows}
+    changes = await _store(tx, [p for p in batch if (p.tenant, p.record) not in there])
+    return changes + await _revise(tx, [p for p in batch if (p.tenant, p.record) in there])
+
+
+async def _store(tx: Transaction, batch: Sequence[Parts]) -> list[Change]:
+    """Store what is told of records for the first time."""
+    if batch:
+        try:
+            await tx.run(INSERT, **_columns(batch))
+        except asyncpg.UniqueViolationError as error:
+            raise Retry("a record was made meanwhile") from error
+    return [Change(p.tenant, p.record, None, _told(p), "") for p in batch]
+
+
+async def _revise(tx: Transaction, batch: Sequence[Parts]) -> list[Change]:
+    """Join parts into record states that are there, or come to be."""
+    rows: Any = await tx.rows(JOIN, **_columns(batch))
+    before = {(row[0], row[1]): row for row in rows}
+    changes: list[Change] = []
+    for row in await _states(tx, list(before)) if before else ():
+        key = (row[0], row[3])
+        old = before[key]
+        reason = "revision" if old[3] != row[1] else "person" if old[4] != row[2] else "decision"
+        changes.append(Change(*key, _counted(old[3], old[5:]), _counted(row[1], row[3:]), reason))
+    return changes
+
+
+def _columns(batch: Sequence[Parts]) -> dict[str, str]:
     told = [p.revision for p in batch]
     whose = [p.attribution for p in batch]
     about = [p.decision for p in batch]
-    rows: Any = await tx.rows(
-        JOIN,
-        tenant=texts([p.tenant for p in batch]),
-        record_id=texts([p.record for p in batch]),
-        rev_version=texts([r.version for r in told]),
-        occurred_at=numbers([r.occurred_at for r in told]),
-        known_at=numbers([r.known_at for r in told]),
-        local_day=numbers([r.local_day for r in told]),
-        source=texts([r.source for r in told]),
-        kind=texts([r.kind for r in told]),
-        stakeholder=texts([r.stakeholder for r in told]),
-        channel=texts([r.channel for r in told]),
-        product=texts([r.product for r in told]),
-        segment=texts([r.segment for r in told]),
-        team=texts([r.team for r in told]),
-        suspect=numbers([r.suspect for r in told]),
-        score=texts([_encode(r.score).decode() if r.score else None for r in told]),
-        mrr=numbers([p.mrr for p in batch]),
-        currency=texts([p.currency for p in batch]),
-        att_version=texts([a.version for a in whose]),
-        person=texts([a.person for a in whose]),
-        account=texts([a.account for a in whose]),
-        dec_version=texts([d.version for d in about]),
-        causes=texts([_encode([(c.id, c.p) for c in d.causes]).decode() for d in about]),
-        stage=texts([d.stage for d in about]),
-        severity=numbers([d.severity for d in about]),
-        sentiment=numbers([d.sentiment for d in about]),
-        model=texts([d.model for d in about]),
-        taxonomy=numbers([d.taxonomy for d in about]),
-    )
-    changes: list[Change] = []
-    new = [row for row in rows if not row[2]]
-    given = {(p.tenant, p.record): p for p in batch}
-    changes += [Change(row[0], row[1], None, _told(given[row[0], row[1]]), "") for row in new]
-    if len(new) < len(rows):
-        before = {(row[0], row[1]): row for row in rows if row[2]}
-        for row in await _states(tx, list(before)):
-            key = (row[0], row[3])
-            old = before[key]
-            reason = (
-                "revision" if old[3] != row[1] else "person" if old[4] != row[2] else "decision"
-            )
-            changes.append(
-                Change(*key, _counted(old[3], old[5:]), _counted(row[1], row[3:]), reason)
-            )
-    return changes
+    return {
+        "tenant": texts([p.tenant for p in batch]),
+        "record_id": texts([p.record for p in batch]),
+        "rev_version": texts([r.version for r in told]),
+        "occurred_at": numbers([r.occurred_at for r in told]),
+        "known_at": numbers([r.known_at for r in told]),
+        "local_day": numbers([r.local_day for r in told]),
+        "source": texts([r.source for r in told]),
+        "kind": texts([r.kind for r in told]),
+        "stakeholder": texts([r.stakeholder for r in told]),
+        "channel": texts([r.channel for r in told]),
+        "product": texts([r.product for r in told]),
+        "segment": texts([r.segment for r in told]),
+        "team": texts([r.team for r in told]),
+        "suspect": numbers([r.suspect for r in told]),
+        "score": texts([_encode(r.score).decode() if r.score else None for r in told]),
+        "mrr": numbers([p.mrr for p in batch]),
+        "currency": texts([p.currency for p in batch]),
+        "att_version": texts([a.version for a in whose]),
+        "person": texts([a.person for a in whose]),
+        "account": texts([a.account for a in whose]),
+        "dec_version": texts([d.version for d in about]),
+        "causes": texts([_encode([(c.id, c.p) for c in d.causes]).decode() for d in about]),
+        "stage": texts([d.stage for d in about]),
+        "severity": numbers([d.severity for d in about]),
+        "sentiment": numbers([d.sentiment for d in about]),
+        "model": texts([d.model for d in about]),
+        "taxonomy": numbers([d.taxonomy for d in about]),
+    }
 
 
 async def _states(tx: Transaction, keys: Sequence[tuple[str, str]]) -> Any:

@@ -3,6 +3,7 @@
 from voc_common.postgres import Transaction
 
 from voc_scorecard.domain.ranges import BLOCK, DAY, ERA, FIVE, HOUR
+from voc_scorecard.repository import pulses
 from voc_scorecard.repository.counters import COLUMNS
 
 GATHERED = -1
@@ -51,9 +52,18 @@ async def gather(tx: Transaction, table: str, closed: dict[str, int], most: int)
     `closed` has the first open bucket of every grain (`five`, `hour`, `day`, `block`, `era`) and of the
     detector (`pulse`). What is counted into a closed bucket later lies beside its gathered row until then.
     """
-    if not await tx.rows(f"select 1 where pg_try_advisory_xact_lock({_LOCK})"):
+    if not await _alone(tx):
         return 0
     grained = "grain" in COLUMNS[table][0]
     given = {name: at for name, at in closed.items() if (name != "pulse") == grained}
     row = await tx.row(_GATHER[table], most=most, **given)
     return row.rows if row else 0
+
+
+async def fold(tx: Transaction, most: int) -> int:
+    """Fold up to `most` of the rows that batches told of pulses into the gathered rows; returns how many."""
+    return await pulses.fold(tx, GATHERED, most) if await _alone(tx) else 0
+
+
+async def _alone(tx: Transaction) -> bool:
+    return bool(await tx.rows(f"select 1 where pg_try_advisory_xact_lock({_LOCK})"))

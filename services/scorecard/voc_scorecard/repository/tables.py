@@ -2,7 +2,7 @@
 
 from voc_common.postgres import Transaction
 
-COUNTED = ("record", "person", "volume", "pulse", "score")
+COUNTED = ("record", "person", "volume", "pulse", "pulse_told", "score")
 """Derived from FeedbackClassified, ActivityIdentified, RecordsMoved and RecordsErased."""
 JUDGED = ("watch", "alarm")
 """Derived from what is counted."""

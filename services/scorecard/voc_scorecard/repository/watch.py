@@ -6,6 +6,8 @@ from typing import Any
 from msgspec import Struct
 from voc_common.postgres import Transaction
 
+from voc_scorecard.repository.pulses import FELT
+
 
 class Watch(Struct, frozen=True):
     """How far a tenant's buckets have been judged; from `dirty_from` on they must be judged again."""
@@ -120,7 +122,7 @@ async def counted_in(tx: Transaction, tenant: str, start: int, until: int) -> tu
     row = await tx.row(
         "select coalesce(sum(people), 0)::bigint as people, "
         "coalesce(sum(people * (hashtextextended(cell, bucket) % 1000000007)), 0)::bigint as places "
-        "from scorecard.pulse where tenant = :tenant and bucket >= :start and bucket < :until",
+        f"from {FELT} where tenant = :tenant and bucket >= :start and bucket < :until",
         tenant=tenant,
         start=start,
         until=until,
@@ -142,7 +144,7 @@ async def pulses(tx: Transaction, tenant: str, start: int, until: int) -> Sequen
     """Buckets in [start, until) and the people in each, two arrays a cell."""
     return await tx.rows(
         "select cell, array_agg(bucket) as buckets, array_agg(people) as people from ("
-        "select cell, bucket, sum(people)::int as people from scorecard.pulse where tenant = :tenant "
+        f"select cell, bucket, sum(people)::int as people from {FELT} where tenant = :tenant "
         "and bucket >= :start and bucket < :until group by cell, bucket having sum(people) <> 0) as x group by cell",
         tenant=tenant,
         start=start,
@@ -153,7 +155,8 @@ async def pulses(tx: Transaction, tenant: str, start: int, until: int) -> Sequen
 async def first_pulse(tx: Transaction, tenant: str, since: int) -> int | None:
     """The earliest bucket from `since` on with anybody in it."""
     row = await tx.row(
-        "select min(bucket) as bucket from scorecard.pulse where tenant = :tenant and bucket >= :since",
+        "select least((select min(bucket) from scorecard.pulse where tenant = :tenant and bucket >= :since), "
+        "(select min(bucket) from scorecard.pulse_told where tenant = :tenant and bucket >= :since)) as bucket",
         tenant=tenant,
         since=since,
     )
