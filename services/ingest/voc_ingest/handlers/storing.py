@@ -1,11 +1,13 @@
 """One transaction over a batch of items: settle them, archive what is new, leave it for the bus."""
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 from msgspec import Struct
+from voc_common import versions
 from voc_common.events import ActivityReceived, FeedbackReceived, Kind, Lane
 from voc_common.postgres import Transaction
 from voc_common.wire import Outgoing, kept
@@ -14,12 +16,16 @@ from voc_ingest.domain.normalising import Normal, Refused, known_at, received
 from voc_ingest.domain.revisions import Arrival, Outcome
 from voc_ingest.handlers.directory import Known
 from voc_ingest.handlers.settling import settled
-from voc_ingest.repository import loads, pending, records, tenants
-from voc_ingest.repository.records import Archived
+from voc_ingest.repository import loads, tenants
+from voc_ingest.repository.archiving import Accepted, Request, archive
 
 _NEVER = (1 << 63) - 1
 _SHARDS = 8
 _encode = msgspec.json.Encoder().encode
+
+
+def _record_id(taken: tuple[int, "Entry"]) -> str:
+    return taken[1].normal.record_id
 
 
 class Result(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -55,8 +61,9 @@ def rejected(why: Refused) -> Result:
 class Storing:
     """A batch on its way into the archive; `run` may be run again after a deadlock.
 
-    After it `results` holds one result per entry, `messages` what the bus must get, and `pending_id` the
-    row that remembers this.
+    With `assume_new` records are taken to be new without a look at them. After it `results` holds one result
+    per entry, `messages` what the bus must get, `pending_id` the row that remembers this, and `all_new` says
+    whether every record was new.
     """
 
     def __init__(
@@ -67,6 +74,8 @@ class Storing:
         first: int,
         lane: Lane,
         load: str,
+        *,
+        assume_new: bool,
     ) -> None:
         self._known = known
         self._event_kind: Kind = event_kind
@@ -75,12 +84,14 @@ class Storing:
         self._lane: Lane = lane
         self._load = load
         self._tenant = known.row.tenant
+        self._assume_new = assume_new
         self.results: list[Result] = []
         self.messages: list[Outgoing] = []
         self.pending_id = 0
+        self.all_new = True
 
     async def run(self, tx: Transaction) -> None:
-        """Store the batch; raises `LoadClosed`, `Stale`."""
+        """Store the batch; raises `LoadClosed`, `Stale`, and `AlreadyTold` if a record is not new as assumed."""
         history = await self._history(tx)
         self.results, taken = self._taken(history)
         self.messages, self.pending_id = [], 0
@@ -89,28 +100,32 @@ class Storing:
         version = self._known.row.version
         if not self._known.has_records and not await tenants.fix_zone(tx, self._tenant, version):
             raise Stale
-        arrivals = [
-            (e.normal.record_id, Arrival(e.normal.stamp, self._first + index, e.normal.content))
-            for index, e in taken
+        # Locked in this order, so that two requests with the same records cannot deadlock.
+        taken.sort(key=_record_id)
+        outcomes = self._as_new(taken) if self._assume_new else None
+        as_new = outcomes is not None
+        if outcomes is None:
+            outcomes, self.all_new = await settled(tx, self._tenant, self._arrivals(taken))
+        rows, traceparent = self._accepted(taken, outcomes, history)
+        if rows.ids:
+            request = Request(self._tenant, self._event_kind, self._lane, self._load, traceparent)
+            self.pending_id = await archive(tx, request, rows, new=as_new)
+        await self._count(tx, taken, outcomes, rows)
+
+    def _as_new(self, taken: Sequence[tuple[int, Entry]]) -> list[Outcome] | None:
+        """What becomes of entries if all their records are new; None if one of them comes twice."""
+        if len({e.normal.record_id for _, e in taken}) < len(taken):
+            return None
+        return [
+            Outcome("accepted", versions.revision(e.normal.stamp, at, e.normal.content), at)
+            for at, (_, e) in enumerate(taken, self._first)
         ]
-        outcomes = await settled(tx, self._tenant, arrivals)
-        accepted: list[Archived] = []
-        traceparent = ""
-        for (index, entry), outcome in zip(taken, outcomes, strict=True):
-            self.results[index] = Result(outcome.verdict, entry.normal.record_id, outcome.revision)
-            if outcome.verdict == "accepted":
-                accepted.append(self._publishable(entry, outcome, history))
-                traceparent = traceparent or entry.traceparent
-        if accepted:
-            await records.archive(
-                tx, self._tenant, self._event_kind, self._lane, self._load, accepted
-            )
-            least = min(a.known_at for a in accepted)
-            receipts = [a.received_at for a in accepted]
-            self.pending_id = await pending.leave(
-                tx, self._tenant, self._lane, self._load, receipts, least, traceparent
-            )
-        await self._count(tx, taken, outcomes, accepted)
+
+    def _arrivals(self, taken: Sequence[tuple[int, Entry]]) -> list[tuple[str, Arrival]]:
+        return [
+            (e.normal.record_id, Arrival(e.normal.stamp, at, e.normal.content))
+            for at, (_, e) in enumerate(taken, self._first)
+        ]
 
     async def _history(self, tx: Transaction) -> bool:
         if not self._load:
@@ -134,64 +149,55 @@ class Storing:
                 continue
             if history:
                 try:
-                    known_at(entry.normal, self._first + index, history)
+                    known_at(entry.normal, self._first, history)
                 except Refused as error:
                     results[index] = rejected(error)
                     continue
             taken.append((index, entry))
         return results, taken
 
-    def _publishable(self, entry: Entry, outcome: Outcome, history: bool) -> Archived:
-        normal, received_at = entry.normal, outcome.received_at
-        known = known_at(normal, received_at, history)
-        event = received(
-            self._tenant,
-            normal,
-            self._event_kind,
-            outcome.revision,
-            received_at,
-            known,
-            self._known.days,
-        )
-        value = _encode(event)
+    def _accepted(
+        self, taken: Sequence[tuple[int, Entry]], outcomes: Sequence[Outcome], history: bool
+    ) -> tuple[Accepted, str]:
+        """The results; of what is accepted the messages and the archive's rows, and the trace of the first sampled."""
+        rows, traceparent = Accepted([], [], [], [], [], [], []), ""
         kind = FeedbackReceived if self._event_kind == "feedback" else ActivityReceived
-        self.messages.append(
-            kept(
-                kind,
-                self._tenant,
-                normal.record_id,
-                outcome.revision,
-                value,
-                self._lane,
-                entry.traceparent,
+        tenant, days, lane = self._tenant, self._known.days, self._lane
+        for (index, entry), outcome in zip(taken, outcomes, strict=True):
+            normal, version = entry.normal, outcome.revision
+            self.results[index] = Result(outcome.verdict, normal.record_id, version)
+            if outcome.verdict != "accepted":
+                continue
+            traceparent = traceparent or entry.traceparent
+            at = outcome.received_at
+            known = known_at(normal, at, history)
+            event = received(tenant, normal, self._event_kind, version, at, known, days)
+            value = _encode(event)
+            self.messages.append(
+                kept(kind, tenant, normal.record_id, version, value, lane, entry.traceparent)
             )
-        )
-        return Archived(
-            normal.record_id,
-            outcome.revision,
-            received_at,
-            event.revision.occurred_at,
-            known,
-            normal.source,
-            value,
-        )
+            rows.ids.append(normal.record_id)
+            rows.revisions.append(version)
+            rows.receipts.append(at)
+            rows.occurred.append(event.revision.occurred_at)
+            rows.known.append(known)
+            rows.sources.append(normal.source)
+            rows.events.append(value)
+        return rows, traceparent
 
     async def _count(
         self,
         tx: Transaction,
         taken: Sequence[tuple[int, Entry]],
         outcomes: Sequence[Outcome],
-        accepted: Sequence[Archived],
+        rows: Accepted,
     ) -> None:
         """Last in the transaction, so that the shared rows are held only for its commit."""
-        counts: dict[str, tuple[int, int]] = {}
+        counts = {source: (new, 0) for source, new in Counter(rows.sources).items()}
         for (_, entry), outcome in zip(taken, outcomes, strict=True):
-            new, same = counts.get(entry.normal.source, (0, 0))
-            verdict = outcome.verdict
-            counts[entry.normal.source] = (
-                new + (verdict == "accepted"),
-                same + (verdict == "unchanged"),
-            )
+            if outcome.verdict != "accepted":
+                new, same = counts.get(entry.normal.source, (0, 0))
+                counts[entry.normal.source] = (new, same + (outcome.verdict == "unchanged"))
         shard = random.randrange(_SHARDS)  # noqa: S311
         await tenants.count_source(tx, self._tenant, counts, self._first, shard)
         if self._load:
@@ -200,8 +206,8 @@ class Storing:
                 self._tenant,
                 self._load,
                 shard,
-                len(accepted),
+                len(rows.ids),
                 sum(same for _, same in counts.values()),
-                min((a.known_at for a in accepted), default=_NEVER),
-                max((a.known_at for a in accepted), default=0),
+                min(rows.known, default=_NEVER),
+                max(rows.known, default=0),
             )
