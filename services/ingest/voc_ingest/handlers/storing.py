@@ -58,6 +58,19 @@ def rejected(why: Refused) -> Result:
     return Result("rejected", problem=str(why), code=why.status)
 
 
+class _Brought(Struct):
+    """What a batch brings: revisions for the archive, since when each was `known`, and items by source.
+
+    `trace` is the first that its sender sampled.
+    """
+
+    rows: Accepted
+    known: list[int]
+    accepted: Counter[str]
+    unchanged: Counter[str]
+    trace: str = ""
+
+
 class Storing:
     """A batch on its way into the archive; `run` may be run again after a deadlock.
 
@@ -106,11 +119,18 @@ class Storing:
         as_new = outcomes is not None
         if outcomes is None:
             outcomes, self.all_new = await settled(tx, self._tenant, self._arrivals(taken))
-        rows, traceparent = self._accepted(taken, outcomes, history)
-        if rows.ids:
-            request = Request(self._tenant, self._event_kind, self._lane, self._load, traceparent)
-            self.pending_id = await archive(tx, request, rows, new=as_new)
-        await self._count(tx, taken, outcomes, rows)
+        brought = self._accepted(taken, outcomes, history)
+        if brought.known:
+            request = Request(
+                self._tenant,
+                self._event_kind,
+                self._lane,
+                self._load,
+                min(brought.known),
+                brought.trace,
+            )
+            self.pending_id = await archive(tx, request, brought.rows, new=as_new)
+        await self._count(tx, brought)
 
     def _as_new(self, taken: Sequence[tuple[int, Entry]]) -> list[Outcome] | None:
         """What becomes of entries if all their records are new; None if one of them comes twice."""
@@ -158,56 +178,45 @@ class Storing:
 
     def _accepted(
         self, taken: Sequence[tuple[int, Entry]], outcomes: Sequence[Outcome], history: bool
-    ) -> tuple[Accepted, str]:
-        """The results; of what is accepted the messages and the archive's rows, and the trace of the first sampled."""
-        rows, traceparent = Accepted([], [], [], [], [], [], []), ""
+    ) -> _Brought:
+        """The results and messages, and what must be stored."""
+        brought = _Brought(Accepted([], [], [], [], []), [], Counter(), Counter())
+        rows, known, tenant, lane = brought.rows, brought.known, self._tenant, self._lane
         kind = FeedbackReceived if self._event_kind == "feedback" else ActivityReceived
-        tenant, days, lane = self._tenant, self._known.days, self._lane
         for (index, entry), outcome in zip(taken, outcomes, strict=True):
             normal, version = entry.normal, outcome.revision
             self.results[index] = Result(outcome.verdict, normal.record_id, version)
             if outcome.verdict != "accepted":
+                brought.unchanged[normal.source] += outcome.verdict == "unchanged"
                 continue
-            traceparent = traceparent or entry.traceparent
-            at = outcome.received_at
-            known = known_at(normal, at, history)
-            event = received(tenant, normal, self._event_kind, version, at, known, days)
+            at, trace = outcome.received_at, entry.traceparent
+            since = known_at(normal, at, history)
+            event = received(tenant, normal, self._event_kind, version, at, since, self._known.days)
             value = _encode(event)
-            self.messages.append(
-                kept(kind, tenant, normal.record_id, version, value, lane, entry.traceparent)
-            )
+            self.messages.append(kept(kind, tenant, normal.record_id, version, value, lane, trace))
+            brought.accepted[normal.source] += 1
+            brought.trace = brought.trace or trace
+            known.append(since)
             rows.ids.append(normal.record_id)
             rows.revisions.append(version)
             rows.receipts.append(at)
-            rows.occurred.append(event.revision.occurred_at)
-            rows.known.append(known)
             rows.sources.append(normal.source)
             rows.events.append(value)
-        return rows, traceparent
+        return brought
 
-    async def _count(
-        self,
-        tx: Transaction,
-        taken: Sequence[tuple[int, Entry]],
-        outcomes: Sequence[Outcome],
-        rows: Accepted,
-    ) -> None:
+    async def _count(self, tx: Transaction, brought: _Brought) -> None:
         """Last in the transaction, so that the shared rows are held only for its commit."""
-        counts = {source: (new, 0) for source, new in Counter(rows.sources).items()}
-        for (_, entry), outcome in zip(taken, outcomes, strict=True):
-            if outcome.verdict != "accepted":
-                new, same = counts.get(entry.normal.source, (0, 0))
-                counts[entry.normal.source] = (new, same + (outcome.verdict == "unchanged"))
         shard = random.randrange(_SHARDS)  # noqa: S311
-        await tenants.count_source(tx, self._tenant, counts, self._first, shard)
+        accepted, unchanged = brought.accepted, brought.unchanged
+        await tenants.count_source(tx, self._tenant, accepted, unchanged, self._first, shard)
         if self._load:
             await loads.count(
                 tx,
                 self._tenant,
                 self._load,
                 shard,
-                len(rows.ids),
-                sum(same for _, same in counts.values()),
-                min(rows.known, default=_NEVER),
-                max(rows.known, default=0),
+                accepted.total(),
+                unchanged.total(),
+                min(brought.known, default=_NEVER),
+                max(brought.known, default=0),
             )

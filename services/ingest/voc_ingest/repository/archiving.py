@@ -20,19 +20,18 @@ class Accepted(Struct):
     ids: list[str]
     revisions: list[str]
     receipts: list[int]
-    occurred: list[int]
-    known: list[int]
     sources: list[str]
     events: list[bytes]
 
 
 class Request(Struct, frozen=True):
-    """What the revisions of a batch have in common; a load of "" is none."""
+    """What the revisions of a batch have in common; `known_at` is the least of theirs, a load of "" is none."""
 
     tenant: str
     event_kind: Kind
     lane: Lane
     load: str
+    known_at: int
     traceparent: str
 
 
@@ -43,9 +42,8 @@ def joined(words: Iterable[str]) -> str:
 
 _GIVEN = (
     "given as materialized (select * from unnest(string_to_array(:ids, ' '), string_to_array(:revisions, ' '), "
-    f"{array('receipts', 'bigint')}, {array('occurred', 'bigint')}, {array('known', 'bigint')}, "
-    f"string_to_array(:sources, ' '), {array('begins', 'int')}, {array('sizes', 'int')}) "
-    "as x(record_id, revision, received_at, occurred_at, known_at, source, begins, size))"
+    f"{array('receipts', 'bigint')}, string_to_array(:sources, ' '), {array('begins', 'int')}, {array('sizes', 'int')}) "
+    "as x(record_id, revision, received_at, source, begins, size))"
 )
 _RECORDS = (
     "made as (insert into ingest.record (tenant, record_id, revision, received_at) "
@@ -53,13 +51,13 @@ _RECORDS = (
 )
 # The events come as one string: an array of them would be looked at and copied element by element, twice.
 _ARCHIVE = (
-    "kept as (insert into ingest.archive (tenant, received_at, record_id, revision, occurred_at, known_at, source, "
-    "event_kind, lane, load, event) select :tenant, x.received_at, x.record_id, x.revision, x.occurred_at, "
-    "x.known_at, x.source, :event_kind, :lane, :load, substr(cast(:events as bytea), x.begins, x.size) from given x)"
+    "kept as (insert into ingest.archive (tenant, received_at, record_id, revision, source, event_kind, lane, load, event) "
+    "select :tenant, x.received_at, x.record_id, x.revision, x.source, :event_kind, :lane, :load, "
+    "substr(cast(:events as bytea), x.begins, x.size) from given x)"
 )
 _PENDING = (
     "insert into ingest.pending (tenant, lane, load, receipts, known_at, traceparent) "
-    "select :tenant, :lane, :load, array_agg(x.received_at), min(x.known_at), :traceparent from given x returning id"
+    "select :tenant, :lane, :load, array_agg(x.received_at), :known_at, :traceparent from given x returning id"
 )
 _OF_KNOWN = f"with {_GIVEN}, {_ARCHIVE} {_PENDING}"
 _OF_NEW = f"with {_GIVEN}, {_RECORDS}, {_ARCHIVE} {_PENDING}"
@@ -79,12 +77,11 @@ async def archive(tx: Transaction, request: Request, rows: Accepted, *, new: boo
             event_kind=request.event_kind,
             lane=request.lane,
             load=request.load,
+            known_at=request.known_at,
             traceparent=request.traceparent,
             ids=joined(rows.ids),
             revisions=joined(rows.revisions),
             receipts=numbers(rows.receipts),
-            occurred=numbers(rows.occurred),
-            known=numbers(rows.known),
             sources=joined(rows.sources),
             begins=numbers(accumulate(sizes[:-1], initial=1)),
             sizes=numbers(sizes),

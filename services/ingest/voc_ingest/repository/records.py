@@ -16,8 +16,6 @@ class Told(Struct, frozen=True):
 
     revision: str
     received_at: int
-    occurred_at: int
-    known_at: int
     source: str
     event_kind: Kind
     lane: Lane
@@ -101,7 +99,7 @@ async def revisions_of(
 ) -> Sequence[Told]:
     """Archived revisions of one record, latest receipt first, received before a time (us)."""
     rows = await tx.rows(
-        "select revision, received_at, occurred_at, known_at, source, event_kind, lane, load, event "
+        "select revision, received_at, source, event_kind, lane, load, event "
         "from ingest.archive where tenant = :tenant and record_id = :record_id and received_at < :before "
         "order by received_at desc limit :limit",
         tenant=tenant,
