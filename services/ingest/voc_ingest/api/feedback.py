@@ -17,7 +17,7 @@ from voc_common.telemetry import accepting
 from voc_ingest.api.documents import answers, json_body
 from voc_ingest.api.explaining import explained
 from voc_ingest.api.service import Service, service_of
-from voc_ingest.domain.items import ActivityItem, FeedbackItem
+from voc_ingest.domain.items import ActivityItem, FeedbackItem, slug_fault
 from voc_ingest.domain.normalising import Refused, normalise
 from voc_ingest.handlers.directory import Known
 from voc_ingest.handlers.storing import Entry, LoadClosed, Result
@@ -124,15 +124,19 @@ async def _entries(
             continue
         rules = known.rules.get(item.source)
         if rules is None:
-            entries.append(
-                Refused(f"there is no source {item.source}: PUT /v1/sources/{item.source} first")
-            )
+            entries.append(_no_source(item.source))
             continue
         try:
             entries.append(Entry(normalise(item, event_kind, rules), traceparent))
         except Refused as error:
             entries.append(error)
     return entries
+
+
+def _no_source(source: str) -> Refused:
+    if fault := slug_fault(source):
+        return Refused(f"source {fault}")
+    return Refused(f"there is no source {source}: PUT /v1/sources/{source} first")
 
 
 async def _take_batch(

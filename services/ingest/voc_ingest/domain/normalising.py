@@ -18,7 +18,7 @@ from voc_common.events import (
 )
 
 from voc_ingest.domain.days import LocalDays
-from voc_ingest.domain.items import FeedbackItem, IdentifierItem, ScoreItem
+from voc_ingest.domain.items import FeedbackItem, IdentifierItem, ScoreItem, slug_fault
 from voc_ingest.domain.nesting import DEEPEST, too_deep
 from voc_ingest.domain.redaction import redact, redact_prose
 from voc_ingest.domain.tenants import SourceSettings
@@ -152,6 +152,8 @@ def _holds_nul(value: Any) -> bool:
 
 def normalise(item: FeedbackItem, event_kind: Kind, rules: Rules) -> Normal:
     """The normal form of an item; raises `Refused`."""
+    if fault := slug_fault(item.kind):
+        raise Refused(f"kind {fault}")
     if "\x00" in item.id:
         raise Refused(_NUL)
     text = _text(item.text)
