@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -24,10 +24,6 @@ _SHARDS = 8
 _encode = msgspec.json.Encoder().encode
 
 
-def _record_id(taken: tuple[int, "Entry"]) -> str:
-    return taken[1].normal.record_id
-
-
 class Result(Struct, frozen=True, gc=False, omit_defaults=True):
     """What became of one item; `problem` says why it was rejected and `code` the HTTP status it has alone."""
 
@@ -43,6 +39,10 @@ class Entry(Struct, frozen=True, gc=False):
 
     normal: Normal
     traceparent: str = ""
+
+
+_Taken = tuple[str, int, Entry]
+"""An entry that keeps all rules with its record id, by which they are ordered, and its place."""
 
 
 class LoadClosed(Exception):
@@ -114,10 +114,10 @@ class Storing:
         if not self._known.has_records and not await tenants.fix_zone(tx, self._tenant, version):
             raise Stale
         # Locked in this order, so that two requests with the same records cannot deadlock.
-        taken.sort(key=_record_id)
-        outcomes = self._as_new(taken) if self._assume_new else None
-        as_new = outcomes is not None
-        if outcomes is None:
+        taken.sort()
+        as_new = self._assume_new and len({record_id for record_id, _, _ in taken}) == len(taken)
+        outcomes = self._as_new(taken)
+        if not as_new:
             outcomes, self.all_new = await settled(tx, self._tenant, self._arrivals(taken))
         brought = self._accepted(taken, outcomes, history)
         if brought.known:
@@ -132,19 +132,17 @@ class Storing:
             self.pending_id = await archive(tx, request, brought.rows, new=as_new)
         await self._count(tx, brought)
 
-    def _as_new(self, taken: Sequence[tuple[int, Entry]]) -> list[Outcome] | None:
-        """What becomes of entries if all their records are new; None if one of them comes twice."""
-        if len({e.normal.record_id for _, e in taken}) < len(taken):
-            return None
-        return [
-            Outcome("accepted", versions.revision(e.normal.stamp, at, e.normal.content), at)
-            for at, (_, e) in enumerate(taken, self._first)
-        ]
+    def _as_new(self, taken: Sequence[_Taken]) -> Iterable[Outcome]:
+        """What becomes of entries if all their records are new and none comes twice."""
+        for at, (_, _, entry) in enumerate(taken, self._first):
+            normal = entry.normal
+            version = versions.revision(normal.stamp, at, normal.content)
+            yield Outcome("accepted", version, at)
 
-    def _arrivals(self, taken: Sequence[tuple[int, Entry]]) -> list[tuple[str, Arrival]]:
+    def _arrivals(self, taken: Sequence[_Taken]) -> list[tuple[str, Arrival]]:
         return [
-            (e.normal.record_id, Arrival(e.normal.stamp, at, e.normal.content))
-            for at, (_, e) in enumerate(taken, self._first)
+            (record_id, Arrival(entry.normal.stamp, at, entry.normal.content))
+            for at, (record_id, _, entry) in enumerate(taken, self._first)
         ]
 
     async def _history(self, tx: Transaction) -> bool:
@@ -159,10 +157,10 @@ class Storing:
             raise LoadClosed(f"this load takes items of the source {row.source} only")
         return row.history
 
-    def _taken(self, history: bool) -> tuple[list[Result], list[tuple[int, Entry]]]:
+    def _taken(self, history: bool) -> tuple[list[Result], list[_Taken]]:
         """The entries that keep all rules, with their places; the results of the others."""
         results: list[Result] = [Result("rejected")] * len(self._entries)
-        taken: list[tuple[int, Entry]] = []
+        taken: list[_Taken] = []
         for index, entry in enumerate(self._entries):
             if isinstance(entry, Refused):
                 results[index] = rejected(entry)
@@ -173,19 +171,19 @@ class Storing:
                 except Refused as error:
                     results[index] = rejected(error)
                     continue
-            taken.append((index, entry))
+            taken.append((entry.normal.record_id, index, entry))
         return results, taken
 
     def _accepted(
-        self, taken: Sequence[tuple[int, Entry]], outcomes: Sequence[Outcome], history: bool
+        self, taken: Sequence[_Taken], outcomes: Iterable[Outcome], history: bool
     ) -> _Brought:
         """The results and messages, and what must be stored."""
         brought = _Brought(Accepted([], [], [], [], []), [], Counter(), Counter())
         rows, known, tenant, lane = brought.rows, brought.known, self._tenant, self._lane
         kind = FeedbackReceived if self._event_kind == "feedback" else ActivityReceived
-        for (index, entry), outcome in zip(taken, outcomes, strict=True):
+        for (record_id, index, entry), outcome in zip(taken, outcomes, strict=True):
             normal, version = entry.normal, outcome.revision
-            self.results[index] = Result(outcome.verdict, normal.record_id, version)
+            self.results[index] = Result(outcome.verdict, record_id, version)
             if outcome.verdict != "accepted":
                 brought.unchanged[normal.source] += outcome.verdict == "unchanged"
                 continue
@@ -193,11 +191,11 @@ class Storing:
             since = known_at(normal, at, history)
             event = received(tenant, normal, self._event_kind, version, at, since, self._known.days)
             value = _encode(event)
-            self.messages.append(kept(kind, tenant, normal.record_id, version, value, lane, trace))
+            self.messages.append(kept(kind, tenant, record_id, version, value, lane, trace))
             brought.accepted[normal.source] += 1
             brought.trace = brought.trace or trace
             known.append(since)
-            rows.ids.append(normal.record_id)
+            rows.ids.append(record_id)
             rows.revisions.append(version)
             rows.receipts.append(at)
             rows.sources.append(normal.source)
