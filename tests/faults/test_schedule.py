@@ -63,8 +63,8 @@ ONE = "where tenant = $1 and record_id = (select min(record_id) from {} where te
 ONE_ARCHIVED = ONE.format("ingest.archive", "event_kind = 'feedback'")
 ONE_DECIDED = ONE.format("taxonomy.record", "dec_version <> ''")
 TWICE = (
-    "insert into ingest.archive select tenant, received_at + 1, record_id, revision, occurred_at, "
-    f"known_at, source, event_kind, lane, load, event from ingest.archive {ONE_ARCHIVED}"
+    "insert into ingest.archive select tenant, received_at + 1, record_id, revision, source, "
+    f"event_kind, lane, load, event from ingest.archive {ONE_ARCHIVED}"
 )
 DAMAGES = (
     ("ingest.archive", f"delete from ingest.archive {ONE_ARCHIVED}", "feedback archived"),

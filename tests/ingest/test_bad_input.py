@@ -48,9 +48,13 @@ async def test_a_body_that_is_no_batch(house: Any, body: bytes, status: int) -> 
         {"surprise": 1},
         {"source": "../x"},
         {"source": "nowhere"},
+        {"source": "Help desk"},
         {"id": ""},
         {"id": "x" * 513},
         {"kind": "Ticket!"},
+        {"kind": "ticket\n"},
+        {"kind": ""},
+        {"kind": "x" * 65},
         {"kind": None},
         {"created_at": "yesterday"},
         {"created_at": "2025-01-01T00:00:00"},
@@ -76,6 +80,13 @@ async def test_an_item_that_breaks_a_rule(house: Any, change: dict[str, Any]) ->
         "select count(*) as n from ingest.archive where tenant = :t", t=tenant.name
     )
     assert rows[0].n == 1
+
+
+async def test_a_name_of_other_characters_is_told_which_it_may_have(house: Any) -> None:
+    tenant = await house.tenant()
+    for name in ("source", "kind"):
+        answer = await tenant.client.post("/v1/feedback", json=GOOD | {name: "No Slug"})
+        assert answer.json()["detail"] == f"{name} must match ^[a-z0-9][a-z0-9_.-]{{0,63}}$"
 
 
 async def test_deep_or_broken_json_in_one_item_stays_with_it(house: Any) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import asyncpg
 import msgspec
+import pytest
 from voc_common.events import FeedbackReceived
+from voc_ingest.repository import records
 
 
 async def test_accepted_is_archived_and_published(house: Any, ticket: Any) -> None:
@@ -277,3 +279,40 @@ async def test_who_sends_too_much_is_told_when_to_come_again(house: Any, ticket:
     assert answer.status_code == 429
     assert int(answer.headers["retry-after"]) >= 1
     assert await quiet.statuses(ticket(1)) == ["accepted"]
+
+
+async def test_records_are_taken_to_be_new_until_one_is_not(
+    house: Any, ticket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was wrongly assumed leaves nothing behind, and whether known records come decides about the next batch."""
+    tenant, looked = await house.tenant(), 0
+    take_newer = records.take_newer
+
+    async def counting(*given: Any) -> Any:
+        nonlocal looked
+        looked += 1
+        return await take_newer(*given)
+
+    monkeypatch.setattr(records, "take_newer", counting)
+    batches = [
+        ([ticket(n) for n in range(5)], 5, False),
+        ([ticket(n, "edited") for n in range(3, 8)], 5, True),
+        ([ticket(n, "edited") for n in range(4, 9)], 1, True),
+        ([ticket(n) for n in range(10, 15)], 5, True),
+        ([ticket(n) for n in range(20, 25)], 5, False),
+        ([ticket(30), ticket(30), ticket(30, "edited")], 2, True),
+        ([ticket(31)], 1, False),
+    ]
+    for items, accepted, looks in batches:
+        before = looked
+        assert (await tenant.post(*items))["accepted"] == accepted
+        assert (looked > before) is looks
+    found = await house.rows(
+        "select count(*) as n, count(distinct record_id) as records, count(distinct received_at) as receipts, "
+        "(select sum(accepted) from ingest.source_count where tenant = :t) as counted, "
+        "(select count(*) from ingest.record where tenant = :t) as known from ingest.archive where tenant = :t",
+        t=tenant.name,
+    )
+    assert tuple(found[0]) == (24, 21, 24, 24, 21)
+    await house.hear(lambda: len(house.told(tenant.name, "voc.feedback")) >= 24)
+    assert len({e.revision.version for e in house.told(tenant.name, "voc.feedback")}) == 24

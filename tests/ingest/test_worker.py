@@ -12,10 +12,11 @@ from voc_common.postgres import DataError
 from voc_common.postgres.database import DatabaseAway
 from voc_common.postgres.dead_letters import bury, dead_letter
 from voc_ingest.domain.months import month_start
+from voc_ingest.handlers.bulk import publish_bulk
 from voc_ingest.handlers.erasure import records_erased
 from voc_ingest.handlers.keeping import keep_archive
 from voc_ingest.handlers.relay import publish_pending
-from voc_ingest.handlers.ticks import tick
+from voc_ingest.handlers.ticks import tick, ticking
 from voc_ingest.repository import records, rhythm
 
 DAY = 86_400_000_000
@@ -136,6 +137,44 @@ async def test_one_worker_at_a_time_has_the_turn(house: Any) -> None:
     async with house.worker.transaction() as tx:
         await tx.run("update ingest.rhythm set due_at = now()")
     assert await turn(60)
+
+
+async def test_the_turn_is_asked_for_when_it_can_be_somebodys(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, due = 0, rhythm.due
+
+    async def counting(*given: Any) -> bool:
+        nonlocal asked
+        asked += 1
+        return await due(*given)
+
+    monkeypatch.setattr(rhythm, "due", counting)
+    async with house.worker.transaction() as tx:
+        await tx.run("update ingest.rhythm set due_at = now() + interval '0.3 s'")
+    first, second = ticking(60), ticking(60)
+    for job in (first, first, second):
+        assert not await job(house.context)
+    assert asked == 2
+    await asyncio.sleep(0.4)
+    for job in (first, second, first, second):
+        assert not await job(house.context)
+    assert asked == 4
+    async with house.worker.transaction() as tx:
+        assert 50 < await rhythm.until(tx, "tick") <= 60
+
+
+async def test_loads_are_closed_and_replays_told_in_one_round(house: Any, ticket: Any) -> None:
+    tenant = await house.tenant()
+    assert not await publish_bulk(house.context)
+    await tenant.post(ticket(1))
+    load = (await tenant.client.post("/v1/loads", json={"source": "helpdesk"})).json()["load"]
+    await tenant.client.post(f"/v1/loads/{load}/complete")
+    replay = (await tenant.client.post("/v1/replays", json={})).json()["replay"]
+    while await publish_bulk(house.context):
+        pass
+    assert (await tenant.client.get(f"/v1/loads/{load}")).json()["state"] == "closed"
+    assert (await tenant.client.get(f"/v1/replays/{replay}")).json()["state"] == "done"
 
 
 async def erased(house: Any, tenant: str, *ids: str) -> None:

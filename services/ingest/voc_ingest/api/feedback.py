@@ -1,7 +1,6 @@
 """Routes that take feedback and activities, one at a time or up to 1,000 at once."""
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Annotated, Any
 
@@ -17,7 +16,7 @@ from voc_common.telemetry import accepting
 from voc_ingest.api.documents import answers, json_body
 from voc_ingest.api.explaining import explained
 from voc_ingest.api.service import Service, service_of
-from voc_ingest.domain.items import ActivityItem, FeedbackItem
+from voc_ingest.domain.items import ActivityItem, FeedbackItem, slug_fault
 from voc_ingest.domain.normalising import Refused, normalise
 from voc_ingest.handlers.directory import Known
 from voc_ingest.handlers.storing import Entry, LoadClosed, Result
@@ -75,7 +74,7 @@ _apart = msgspec.json.Decoder(_Apart).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def _read_batch(body: bytes, event_kind: Kind) -> Sequence[FeedbackItem | Refused]:
+def _read_batch(body: bytes, event_kind: Kind) -> list[FeedbackItem | Refused]:
     """The items of a body, decoded at once; one by one where one of them is not valid."""
     try:
         items: list[Any] = _batch[event_kind](body).items
@@ -113,26 +112,33 @@ _SLICE = 100
 
 
 async def _entries(
-    items: Sequence[FeedbackItem | Refused], event_kind: Kind, known: Known, traceparent: str
+    items: list[FeedbackItem | Refused], event_kind: Kind, known: Known, traceparent: str
 ) -> list[Entry | Refused]:
+    """The items in normal form. They are taken out of their list: what is freed at once is still at hand."""
     entries: list[Entry | Refused] = []
-    for index, item in enumerate(items):
-        if index and not index % _SLICE:
+    items.reverse()
+    while items:
+        item = items.pop()
+        if entries and not len(entries) % _SLICE:
             await asyncio.sleep(0)
         if isinstance(item, Refused):
             entries.append(item)
             continue
         rules = known.rules.get(item.source)
         if rules is None:
-            entries.append(
-                Refused(f"there is no source {item.source}: PUT /v1/sources/{item.source} first")
-            )
+            entries.append(_no_source(item.source))
             continue
         try:
             entries.append(Entry(normalise(item, event_kind, rules), traceparent))
         except Refused as error:
             entries.append(error)
     return entries
+
+
+def _no_source(source: str) -> Refused:
+    if fault := slug_fault(source):
+        return Refused(f"source {fault}")
+    return Refused(f"there is no source {source}: PUT /v1/sources/{source} first")
 
 
 async def _take_batch(

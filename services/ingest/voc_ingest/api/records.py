@@ -44,17 +44,19 @@ class RecordOut(BaseModel):
     next: str | None
 
 
-def _revision_out(row: Told) -> RevisionOut:
+def revision_out(row: Told) -> RevisionOut:
+    """A state as it is shown; its times stand in the event."""
+    event = msgspec.json.decode(row.event)
     return RevisionOut(
         revision=row.revision,
         received_at=shown(row.received_at),
-        occurred_at=shown(row.occurred_at),
-        known_at=shown(row.known_at),
+        occurred_at=shown(event["revision"]["occurred_at"]),
+        known_at=shown(event["revision"]["known_at"]),
         source=row.source,
         event_kind=row.event_kind,
         lane=row.lane,
         load=row.load or None,
-        event=msgspec.json.decode(row.event),
+        event=event,
     )
 
 
@@ -79,6 +81,6 @@ async def get_record(
         record_id=record_id,
         revision=seen.revision or None,
         erased=seen.erased,
-        revisions=[_revision_out(r) for r in told],
+        revisions=[revision_out(r) for r in told],
         next=cursor(told[-1].received_at) if len(told) == limit else None,
     )

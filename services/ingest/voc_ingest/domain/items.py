@@ -1,16 +1,34 @@
 """The form in which items arrive over HTTP; unknown fields are refused so that no typo loses data."""
 
+import re
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 Moment = Annotated[datetime, Meta(tz=True, description="ISO 8601 with an offset")]
 Name = Annotated[str, Meta(max_length=128)]
+_SLUG = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
 Slug = Annotated[
-    str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$", description="lower case, digits and _ . -")
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        description="lower case, digits and _ . -",
+        extra_json_schema={"pattern": _SLUG},
+    ),
 ]
+"""Its characters are checked by `slug_fault`: to match them took half the time of reading an item."""
 Stakeholder = Literal["customer", "employee", "partner"]
+
+
+@lru_cache(maxsize=4096)
+def slug_fault(value: str) -> str:
+    """What is wrong with a slug, or "": there are few of them, and they come again and again."""
+    if re.fullmatch(_SLUG, value):
+        return ""
+    return f"must match {_SLUG}"
 
 
 class ScoreItem(Struct, frozen=True, gc=False, forbid_unknown_fields=True):

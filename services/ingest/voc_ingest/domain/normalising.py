@@ -18,7 +18,7 @@ from voc_common.events import (
 )
 
 from voc_ingest.domain.days import LocalDays
-from voc_ingest.domain.items import FeedbackItem, IdentifierItem, ScoreItem
+from voc_ingest.domain.items import FeedbackItem, IdentifierItem, ScoreItem, slug_fault
 from voc_ingest.domain.nesting import DEEPEST, too_deep
 from voc_ingest.domain.redaction import redact, redact_prose
 from voc_ingest.domain.tenants import SourceSettings
@@ -29,7 +29,9 @@ MAX_RECORD = 256 * 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FUTURE = 4_102_444_800_000_000  # 2100-01-01: later stamps are mistakes of unit
+_NUL = "only the text may hold NUL characters"
 _SCALES = {"NPS": (0.0, 10.0)}
+_ISSUED = ("external", "account")
 _encode = msgspec.json.Encoder().encode
 _canonical = msgspec.json.Encoder(order="sorted").encode
 
@@ -84,8 +86,8 @@ def micros(moment: datetime | None, name: str) -> int:
 
 
 def _name(value: str) -> str:
-    if not value:
-        return value
+    if "\x00" in value:
+        raise Refused(_NUL)
     if not value.isascii():
         value = unicodedata.normalize("NFC", value)
     return value.strip()
@@ -126,16 +128,16 @@ def _identifiers(
         value = _name(item.value)
         if not value:
             continue
-        issuer = _name(item.issuer)
-        if not issuer and item.type in ("external", "account"):
+        kind, issuer, verified = item.type, item.issuer, item.verified
+        if issuer:
+            issuer = _name(issuer)
+        if not issuer and kind in _ISSUED:
             issuer = settings.issuer or source
-        verified = item.verified
         if verified is UNSET:
-            verified = item.type not in settings.unverified
-        found.add((item.type, value, issuer, bool(verified)))
-    if len(found) == 1:
-        return (Identifier(*found.pop()),)  # pyright: ignore[reportArgumentType]
-    return tuple(Identifier(*one) for one in sorted(found))  # pyright: ignore[reportArgumentType]
+            verified = kind not in settings.unverified
+        found.add((kind, value, issuer, verified))  # pyright: ignore[reportArgumentType]
+    ordered = sorted(found) if len(found) > 1 else found
+    return tuple([Identifier(*one) for one in ordered])  # pyright: ignore[reportArgumentType]
 
 
 def _holds_nul(value: Any) -> bool:
@@ -150,6 +152,10 @@ def _holds_nul(value: Any) -> bool:
 
 def normalise(item: FeedbackItem, event_kind: Kind, rules: Rules) -> Normal:
     """The normal form of an item; raises `Refused`."""
+    if fault := slug_fault(item.kind):
+        raise Refused(f"kind {fault}")
+    if "\x00" in item.id:
+        raise Refused(_NUL)
     text = _text(item.text)
     attributes = item.attributes
     if rules.redact:
@@ -164,12 +170,14 @@ def normalise(item: FeedbackItem, event_kind: Kind, rules: Rules) -> Normal:
     stamp = micros(item.updated_at, "updated_at")
     settings = rules.source
     identifiers = _identifiers(item.identifiers, item.source, settings)
+    # Most names are empty or plain, and a call costs more than to look.
+    channel, product, team, segment = item.channel, item.product, item.team, item.segment
     names = (
-        _name(item.channel) or settings.channel,
+        (_name(channel) if channel else channel) or settings.channel,
         item.stakeholder or settings.stakeholder,
-        _name(item.product),
-        _name(item.team),
-        _name(item.segment),
+        _name(product) if product else product,
+        _name(team) if team else team,
+        _name(segment) if segment else segment,
     )
     try:
         content = _canonical((occurred_at, names, score, identifiers, text, attributes))
@@ -183,14 +191,12 @@ def normalise(item: FeedbackItem, event_kind: Kind, rules: Rules) -> Normal:
         raise Refused("holds text that is no Unicode, or is nested too deep") from error
     if len(content) > MAX_RECORD:
         raise Refused(f"a record has at most {MAX_RECORD} bytes, this one has {len(content)}", 413)
-    # Counting is quicker than looking, and tells of nearly every record that it is flat.
-    if content.count(b"{") + content.count(b"[") > DEEPEST and too_deep(attributes):
-        raise Refused(f"attributes are at most {DEEPEST} levels deep")
-    if "\x00" in item.id or (
-        b"\\u0000" in content
-        and _holds_nul((names, score_names(score), identifiers_values(identifiers), attributes))
-    ):
-        raise Refused("only the text may hold NUL characters")
+    if attributes:
+        # Counting is quicker than looking, and tells of nearly every record that it is flat.
+        if content.count(b"{") + content.count(b"[") > DEEPEST and too_deep(attributes):
+            raise Refused(f"attributes are at most {DEEPEST} levels deep")
+        if b"\\u0000" in content and _holds_nul(attributes):
+            raise Refused(_NUL)
     channel, stakeholder, product, team, segment = names
     return Normal(
         record_id,
@@ -208,16 +214,6 @@ def normalise(item: FeedbackItem, event_kind: Kind, rules: Rules) -> Normal:
         identifiers,
         body,
     )
-
-
-def score_names(score: Score | None) -> tuple[str, ...]:
-    """The strings of a score that its source chose."""
-    return () if score is None else (score.question, score.wording)
-
-
-def identifiers_values(identifiers: tuple[Identifier, ...]) -> list[str]:
-    """All strings of the identifiers."""
-    return [s for one in identifiers for s in (one.value, one.issuer)]
 
 
 def known_at(normal: Normal, received_at: int, history: bool) -> int:

@@ -5,11 +5,13 @@ from typing import Any
 
 CARD = "[card number]"
 SECRET = "[secret]"  # noqa: S105
+_FEWEST = 13
+"""Digits of a card number."""
 
 _RUN = re.compile(r"(?<![0-9.])[0-9](?:[ -]?[0-9]){12,}")
 _SEPARATORS = str.maketrans("", "", " -")
 _GROUP = re.compile(r"[0-9]+")
-_DIGIT_RUN = re.compile(r"[0-9][0-9 -]{11}")
+_DIGITS = b"0123456789"
 _SECRETS = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
     r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
@@ -37,7 +39,7 @@ def luhn(digits: str) -> bool:
 
 def _is_card(digits: str) -> bool:
     # One digit repeated passes Luhn (0000...) but is no card.
-    return 13 <= len(digits) <= 19 and len(set(digits)) > 1 and luhn(digits)
+    return _FEWEST <= len(digits) <= 19 and len(set(digits)) > 1 and luhn(digits)
 
 
 def _without_cards(run: re.Match[str]) -> str:
@@ -66,23 +68,22 @@ def _without_cards(run: re.Match[str]) -> str:
 
 def redact(text: str) -> str:
     """The text without card numbers (13 to 19 digits that pass Luhn) and common secrets."""
-    if _DIGIT_RUN.search(text):
+    if _digits(text) >= _FEWEST:
         text = _RUN.sub(_without_cards, text)
     return _SECRETS.sub(SECRET, text) if _may_hold_secret(text) else text
 
 
+def _digits(text: str) -> int:
+    """How many digits there are: counting them takes a third of the time of looking for a run."""
+    told = text.encode(errors="replace")
+    return len(told) - len(told.translate(None, _DIGITS))
+
+
 def _may_hold_secret(text: str) -> bool:
     """A quick look: one search for all patterns costs ten times as much."""
-    return (
-        "KEY-" in text
-        or "eyJ" in text
-        or "AKIA" in text
-        or "ASIA" in text
-        or "_" in text
-        or "xox" in text
-        or "sk-" in text
-        or "AIza" in text
-    )
+    if "-" in text and ("KEY-" in text or "sk-" in text or "xox" in text):
+        return True
+    return "_" in text or "eyJ" in text or "IA" in text or "AIza" in text
 
 
 def redact_prose(value: Any) -> Any:

@@ -13,6 +13,7 @@ from voc_ingest.handlers.directory import Directory, Known
 from voc_ingest.handlers.publishing import Publisher, Unsent
 from voc_ingest.handlers.storing import Entry, Result, Stale, Storing, rejected
 from voc_ingest.repository import records
+from voc_ingest.repository.archiving import AlreadyTold
 
 
 class Receipts:
@@ -40,6 +41,8 @@ class Door:
         self._receipts = Receipts()
         self._store_seconds = store_seconds
         self._months_until = 0
+        self._retold: set[tuple[str, Kind]] = set()
+        """Whose last batch held a record that was known: the next one is likely to as well."""
 
     async def receive(
         self,
@@ -75,8 +78,10 @@ class Door:
         load: str,
     ) -> list[Result]:
         tenant = known.row.tenant
-        for _ in range(3):
-            storing = Storing(known, event_kind, entries, first, lane, load)
+        whose = (tenant, event_kind)
+        assume_new = whose not in self._retold
+        for _ in range(4):
+            storing = Storing(known, event_kind, entries, first, lane, load, assume_new=assume_new)
             try:
                 await self._database.retried(storing.run, tenant=tenant)
             except Stale:
@@ -84,9 +89,16 @@ class Door:
                 self._directory.forget(tenant)
                 known = await self._directory.known(tenant)
                 continue
+            except AlreadyTold:
+                assume_new = False
+                continue
             if storing.messages:
                 known.has_records = True
                 self._publisher.offer(Unsent(tenant, storing.pending_id, storing.messages))
+            if storing.all_new:
+                self._retold.discard(whose)
+            else:
+                self._retold.add(whose)
             return storing.results
         raise DatabaseAway("the tenant's settings keep changing")
 

@@ -11,22 +11,21 @@ from voc_ingest.repository import records
 
 async def settled(
     tx: Transaction, tenant: str, arrived: Sequence[tuple[str, Arrival]]
-) -> list[Outcome]:
-    """What becomes of each (record_id, arrival), given in order of receipt; stores the latest revisions.
+) -> tuple[list[Outcome], bool]:
+    """What becomes of each (record_id, arrival), and whether all the records are new; stores the latest revisions.
 
-    One statement takes the first arrival of every record if it is plainly newer, and locks all the
+    They are given in order of record ids, and those of a record in order of receipt. One statement takes the first arrival of every record if it is plainly newer, and locks all the
     records; what it left is looked at in new statements, which see the last state behind those locks.
     """
     places: dict[str, list[int]] = {}
     for place, (record_id, _) in enumerate(arrived):
         places.setdefault(record_id, []).append(place)
     proposed: dict[str, tuple[str, str, int]] = {}
-    # In sorted order, so that two requests with the same records cannot deadlock.
-    for record_id in sorted(places):
-        one = arrived[places[record_id][0]][1]
+    for record_id, mine in places.items():
+        one = arrived[mine[0]][1]
         version = versions.revision(one.stamp, one.received_at, one.content)
         proposed[record_id] = (record_id, version, one.received_at)
-    newer = await records.take_newer(tx, tenant, list(proposed.values()))
+    newer, new = await records.take_newer(tx, tenant, list(proposed.values()))
     outcomes: dict[int, Outcome] = {}
     closer: dict[str, list[int]] = {}
     for record_id, mine in places.items():
@@ -43,7 +42,7 @@ async def settled(
         decided = await _looked_at(tx, tenant, waiting, just)
         for record_id, mine in closer.items():
             outcomes |= dict(zip(mine, decided[record_id], strict=True))
-    return [outcomes[place] for place in range(len(arrived))]
+    return [outcomes[place] for place in range(len(arrived))], new
 
 
 async def _looked_at(

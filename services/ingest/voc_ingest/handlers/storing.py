@@ -1,11 +1,13 @@
 """One transaction over a batch of items: settle them, archive what is new, leave it for the bus."""
 
 import random
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
 from msgspec import Struct
+from voc_common import versions
 from voc_common.events import ActivityReceived, FeedbackReceived, Kind, Lane
 from voc_common.postgres import Transaction
 from voc_common.wire import Outgoing, kept
@@ -14,8 +16,8 @@ from voc_ingest.domain.normalising import Normal, Refused, known_at, received
 from voc_ingest.domain.revisions import Arrival, Outcome
 from voc_ingest.handlers.directory import Known
 from voc_ingest.handlers.settling import settled
-from voc_ingest.repository import loads, pending, records, tenants
-from voc_ingest.repository.records import Archived
+from voc_ingest.repository import loads, tenants
+from voc_ingest.repository.archiving import Accepted, Request, archive
 
 _NEVER = (1 << 63) - 1
 _SHARDS = 8
@@ -39,6 +41,10 @@ class Entry(Struct, frozen=True, gc=False):
     traceparent: str = ""
 
 
+_Taken = tuple[str, int, Entry]
+"""An entry that keeps all rules with its record id, by which they are ordered, and its place."""
+
+
 class LoadClosed(Exception):
     """The load that items name is not there, not open, or of another source."""
 
@@ -52,11 +58,25 @@ def rejected(why: Refused) -> Result:
     return Result("rejected", problem=str(why), code=why.status)
 
 
+class _Brought(Struct):
+    """What a batch brings: revisions for the archive, since when each was `known`, and items by source.
+
+    `trace` is the first that its sender sampled.
+    """
+
+    rows: Accepted
+    known: list[int]
+    accepted: Counter[str]
+    unchanged: Counter[str]
+    trace: str = ""
+
+
 class Storing:
     """A batch on its way into the archive; `run` may be run again after a deadlock.
 
-    After it `results` holds one result per entry, `messages` what the bus must get, and `pending_id` the
-    row that remembers this.
+    With `assume_new` records are taken to be new without a look at them. After it `results` holds one result
+    per entry, `messages` what the bus must get, `pending_id` the row that remembers this, and `all_new` says
+    whether every record was new.
     """
 
     def __init__(
@@ -67,6 +87,8 @@ class Storing:
         first: int,
         lane: Lane,
         load: str,
+        *,
+        assume_new: bool,
     ) -> None:
         self._known = known
         self._event_kind: Kind = event_kind
@@ -75,12 +97,14 @@ class Storing:
         self._lane: Lane = lane
         self._load = load
         self._tenant = known.row.tenant
+        self._assume_new = assume_new
         self.results: list[Result] = []
         self.messages: list[Outgoing] = []
         self.pending_id = 0
+        self.all_new = True
 
     async def run(self, tx: Transaction) -> None:
-        """Store the batch; raises `LoadClosed`, `Stale`."""
+        """Store the batch; raises `LoadClosed`, `Stale`, and `AlreadyTold` if a record is not new as assumed."""
         history = await self._history(tx)
         self.results, taken = self._taken(history)
         self.messages, self.pending_id = [], 0
@@ -89,28 +113,37 @@ class Storing:
         version = self._known.row.version
         if not self._known.has_records and not await tenants.fix_zone(tx, self._tenant, version):
             raise Stale
-        arrivals = [
-            (e.normal.record_id, Arrival(e.normal.stamp, self._first + index, e.normal.content))
-            for index, e in taken
+        # Locked in this order, so that two requests with the same records cannot deadlock.
+        taken.sort()
+        as_new = self._assume_new and len({record_id for record_id, _, _ in taken}) == len(taken)
+        outcomes = self._as_new(taken)
+        if not as_new:
+            outcomes, self.all_new = await settled(tx, self._tenant, self._arrivals(taken))
+        brought = self._accepted(taken, outcomes, history)
+        if brought.known:
+            request = Request(
+                self._tenant,
+                self._event_kind,
+                self._lane,
+                self._load,
+                min(brought.known),
+                brought.trace,
+            )
+            self.pending_id = await archive(tx, request, brought.rows, new=as_new)
+        await self._count(tx, brought)
+
+    def _as_new(self, taken: Sequence[_Taken]) -> Iterable[Outcome]:
+        """What becomes of entries if all their records are new and none comes twice."""
+        for at, (_, _, entry) in enumerate(taken, self._first):
+            normal = entry.normal
+            version = versions.revision(normal.stamp, at, normal.content)
+            yield Outcome("accepted", version, at)
+
+    def _arrivals(self, taken: Sequence[_Taken]) -> list[tuple[str, Arrival]]:
+        return [
+            (record_id, Arrival(entry.normal.stamp, at, entry.normal.content))
+            for at, (record_id, _, entry) in enumerate(taken, self._first)
         ]
-        outcomes = await settled(tx, self._tenant, arrivals)
-        accepted: list[Archived] = []
-        traceparent = ""
-        for (index, entry), outcome in zip(taken, outcomes, strict=True):
-            self.results[index] = Result(outcome.verdict, entry.normal.record_id, outcome.revision)
-            if outcome.verdict == "accepted":
-                accepted.append(self._publishable(entry, outcome, history))
-                traceparent = traceparent or entry.traceparent
-        if accepted:
-            await records.archive(
-                tx, self._tenant, self._event_kind, self._lane, self._load, accepted
-            )
-            least = min(a.known_at for a in accepted)
-            receipts = [a.received_at for a in accepted]
-            self.pending_id = await pending.leave(
-                tx, self._tenant, self._lane, self._load, receipts, least, traceparent
-            )
-        await self._count(tx, taken, outcomes, accepted)
 
     async def _history(self, tx: Transaction) -> bool:
         if not self._load:
@@ -124,84 +157,64 @@ class Storing:
             raise LoadClosed(f"this load takes items of the source {row.source} only")
         return row.history
 
-    def _taken(self, history: bool) -> tuple[list[Result], list[tuple[int, Entry]]]:
+    def _taken(self, history: bool) -> tuple[list[Result], list[_Taken]]:
         """The entries that keep all rules, with their places; the results of the others."""
         results: list[Result] = [Result("rejected")] * len(self._entries)
-        taken: list[tuple[int, Entry]] = []
+        taken: list[_Taken] = []
         for index, entry in enumerate(self._entries):
             if isinstance(entry, Refused):
                 results[index] = rejected(entry)
                 continue
             if history:
                 try:
-                    known_at(entry.normal, self._first + index, history)
+                    known_at(entry.normal, self._first, history)
                 except Refused as error:
                     results[index] = rejected(error)
                     continue
-            taken.append((index, entry))
+            taken.append((entry.normal.record_id, index, entry))
         return results, taken
 
-    def _publishable(self, entry: Entry, outcome: Outcome, history: bool) -> Archived:
-        normal, received_at = entry.normal, outcome.received_at
-        known = known_at(normal, received_at, history)
-        event = received(
-            self._tenant,
-            normal,
-            self._event_kind,
-            outcome.revision,
-            received_at,
-            known,
-            self._known.days,
-        )
-        value = _encode(event)
+    def _accepted(
+        self, taken: Sequence[_Taken], outcomes: Iterable[Outcome], history: bool
+    ) -> _Brought:
+        """The results and messages, and what must be stored."""
+        brought = _Brought(Accepted([], [], [], [], []), [], Counter(), Counter())
+        rows, known, tenant, lane = brought.rows, brought.known, self._tenant, self._lane
         kind = FeedbackReceived if self._event_kind == "feedback" else ActivityReceived
-        self.messages.append(
-            kept(
-                kind,
-                self._tenant,
-                normal.record_id,
-                outcome.revision,
-                value,
-                self._lane,
-                entry.traceparent,
-            )
-        )
-        return Archived(
-            normal.record_id,
-            outcome.revision,
-            received_at,
-            event.revision.occurred_at,
-            known,
-            normal.source,
-            value,
-        )
+        for (record_id, index, entry), outcome in zip(taken, outcomes, strict=True):
+            normal, version = entry.normal, outcome.revision
+            self.results[index] = Result(outcome.verdict, record_id, version)
+            if outcome.verdict != "accepted":
+                brought.unchanged[normal.source] += outcome.verdict == "unchanged"
+                continue
+            at, trace = outcome.received_at, entry.traceparent
+            since = known_at(normal, at, history)
+            event = received(tenant, normal, self._event_kind, version, at, since, self._known.days)
+            value = _encode(event)
+            self.messages.append(kept(kind, tenant, record_id, version, value, lane, trace))
+            brought.accepted[normal.source] += 1
+            brought.trace = brought.trace or trace
+            known.append(since)
+            rows.ids.append(record_id)
+            rows.revisions.append(version)
+            rows.receipts.append(at)
+            rows.sources.append(normal.source)
+            rows.events.append(value)
+        return brought
 
-    async def _count(
-        self,
-        tx: Transaction,
-        taken: Sequence[tuple[int, Entry]],
-        outcomes: Sequence[Outcome],
-        accepted: Sequence[Archived],
-    ) -> None:
+    async def _count(self, tx: Transaction, brought: _Brought) -> None:
         """Last in the transaction, so that the shared rows are held only for its commit."""
-        counts: dict[str, tuple[int, int]] = {}
-        for (_, entry), outcome in zip(taken, outcomes, strict=True):
-            new, same = counts.get(entry.normal.source, (0, 0))
-            verdict = outcome.verdict
-            counts[entry.normal.source] = (
-                new + (verdict == "accepted"),
-                same + (verdict == "unchanged"),
-            )
         shard = random.randrange(_SHARDS)  # noqa: S311
-        await tenants.count_source(tx, self._tenant, counts, self._first, shard)
+        accepted, unchanged = brought.accepted, brought.unchanged
+        await tenants.count_source(tx, self._tenant, accepted, unchanged, self._first, shard)
         if self._load:
             await loads.count(
                 tx,
                 self._tenant,
                 self._load,
                 shard,
-                len(accepted),
-                sum(same for _, same in counts.values()),
-                min((a.known_at for a in accepted), default=_NEVER),
-                max((a.known_at for a in accepted), default=0),
+                accepted.total(),
+                unchanged.total(),
+                min(brought.known, default=_NEVER),
+                max(brought.known, default=0),
             )

@@ -1,6 +1,7 @@
 """Tell the time: up to when all that was known has been published."""
 
 import time
+from collections.abc import Awaitable, Callable
 
 import msgspec
 from voc_common.events import ActivityReceived, FeedbackReceived, Lane, Tick
@@ -11,15 +12,28 @@ from voc_ingest.domain.ticks import watermark
 from voc_ingest.repository import pending, rhythm
 
 
-async def tick(context: Context, seconds: float) -> bool:
-    """One worker every `seconds` ticks the partitions of the live topics."""
+def ticking(seconds: float) -> Callable[[Context], Awaitable[bool]]:
+    """A job that ticks, and does not ask for the turn before it can be somebody's."""
+    ask_at = 0.0
+
+    async def run(context: Context) -> bool:
+        nonlocal ask_at
+        if time.monotonic() >= ask_at:
+            ask_at = time.monotonic() + await tick(context, seconds)
+        return False
+
+    return run
+
+
+async def tick(context: Context, seconds: float) -> float:
+    """One worker every `seconds` ticks the partitions of the live topics; returns the seconds to the next turn."""
     now = time.time_ns() // 1000
     async with context.database.transaction() as tx:
         if not await rhythm.due(tx, "tick", seconds):
-            return False
+            return await rhythm.until(tx, "tick")
         through = watermark(now, await pending.least_known(tx))
     await publish_ticks(context, Tick(through=through), "live")
-    return False
+    return seconds
 
 
 async def publish_ticks(context: Context, what: Tick, lane: Lane) -> None:

@@ -29,30 +29,6 @@ class Pending(Struct, frozen=True):
     traceparent: str
 
 
-async def leave(
-    tx: Transaction,
-    tenant: str,
-    lane: Lane,
-    load: str,
-    receipts: Sequence[int],
-    known_at: int,
-    traceparent: str,
-) -> int:
-    """Remember that a request must be published; returns its id."""
-    row = await tx.row(
-        "insert into ingest.pending (tenant, lane, load, receipts, known_at, traceparent) "
-        "values (:tenant, :lane, :load, cast(:receipts as bigint[]), :known_at, :traceparent) returning id",
-        tenant=tenant,
-        lane=lane,
-        load=load,
-        receipts=list(receipts),
-        known_at=known_at,
-        traceparent=traceparent,
-    )
-    assert row is not None
-    return row.id
-
-
 async def done(tx: Transaction, ids: Sequence[int]) -> None:
     """Forget requests that are published.
 

@@ -1,6 +1,6 @@
-"""The latest revision of every record, and the archive of all of them."""
+"""The latest revision of every record, and what the archive holds of it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 from voc_common.events import Kind, Lane
@@ -8,11 +8,7 @@ from voc_common.postgres import Transaction
 from voc_common.postgres.arrays import array, numbers
 
 from voc_ingest.domain.revisions import Latest
-
-
-def _joined(words: Iterable[str]) -> str:
-    """Ids, revisions and source names as one string, split by Postgres: a quarter of an array's cost."""
-    return " ".join(words)
+from voc_ingest.repository.archiving import joined
 
 
 class Told(Struct, frozen=True):
@@ -20,8 +16,6 @@ class Told(Struct, frozen=True):
 
     revision: str
     received_at: int
-    occurred_at: int
-    known_at: int
     source: str
     event_kind: Kind
     lane: Lane
@@ -29,40 +23,30 @@ class Told(Struct, frozen=True):
     event: bytes
 
 
-class Archived(Struct, frozen=True, gc=False):
-    """A revision for the archive; `event` is the event about it, encoded."""
-
-    record_id: str
-    revision: str
-    received_at: int
-    occurred_at: int
-    known_at: int
-    source: str
-    event: bytes
-
-
 async def take_newer(
     tx: Transaction, tenant: str, proposed: Sequence[tuple[str, str, int]]
-) -> set[str]:
+) -> tuple[set[str], bool]:
     """Store (record_id, revision, received_at), sorted and each record once, where plainly newer.
 
-    Returns the ids of those stored. All the rows are locked now, also the others: a second look at them
-    in the same transaction sees their last state.
+    Returns the ids of those stored, and whether all the records are new. All the rows are locked now, also
+    the others: a second look at them in the same transaction sees their last state.
     """
-    rows = await tx.rows(
-        "insert into ingest.record as r (tenant, record_id, revision, received_at) "
+    row = await tx.row(
+        "with taken as (insert into ingest.record as r (tenant, record_id, revision, received_at) "
         "select :tenant, x.record_id, x.revision, x.received_at from unnest(string_to_array(:ids, ' '), "
         f"string_to_array(:revisions, ' '), {array('receipts', 'bigint')}) as x(record_id, revision, received_at) "
         "on conflict (tenant, record_id) do update "
         "set revision = excluded.revision, received_at = excluded.received_at "
         "where not r.erased and substr(r.revision, 33) <> substr(excluded.revision, 33) "
-        "and excluded.revision > r.revision and excluded.received_at > r.received_at returning r.record_id",
+        "and excluded.revision > r.revision and excluded.received_at > r.received_at "
+        "returning new.record_id, old.record_id is null as made) "
+        "select string_agg(record_id, ' ') as ids, count(*) filter (where made) as made from taken",
         tenant=tenant,
-        ids=_joined(p[0] for p in proposed),
-        revisions=_joined(p[1] for p in proposed),
+        ids=joined(p[0] for p in proposed),
+        revisions=joined(p[1] for p in proposed),
         receipts=numbers(p[2] for p in proposed),
     )
-    return {r[0] for r in rows}
+    return set((row.ids or "").split()), row.made == len(proposed)
 
 
 async def latest(tx: Transaction, tenant: str, ids: Sequence[str]) -> dict[str, Latest]:
@@ -105,32 +89,6 @@ async def set_latest(tx: Transaction, tenant: str, states: Mapping[str, Latest])
     )
 
 
-async def archive(
-    tx: Transaction, tenant: str, event_kind: Kind, lane: Lane, load: str, rows: Sequence[Archived]
-) -> None:
-    """Keep revisions, each once."""
-    await tx.run(
-        "insert into ingest.archive (tenant, received_at, record_id, revision, occurred_at, known_at, source, "
-        "event_kind, lane, load, event) "
-        "select :tenant, x.received_at, x.record_id, x.revision, x.occurred_at, x.known_at, x.source, "
-        f":event_kind, :lane, :load, x.event from unnest({array('receipts', 'bigint')}, string_to_array(:ids, ' '), "
-        f"string_to_array(:revisions, ' '), {array('occurred', 'bigint')}, {array('known', 'bigint')}, "
-        "string_to_array(:sources, ' '), cast(:events as bytea[])) "
-        "as x(received_at, record_id, revision, occurred_at, known_at, source, event)",
-        tenant=tenant,
-        event_kind=event_kind,
-        lane=lane,
-        load=load,
-        receipts=numbers(r.received_at for r in rows),
-        ids=_joined(r.record_id for r in rows),
-        revisions=_joined(r.revision for r in rows),
-        occurred=numbers(r.occurred_at for r in rows),
-        known=numbers(r.known_at for r in rows),
-        sources=_joined(r.source for r in rows),
-        events=[r.event for r in rows],
-    )
-
-
 async def ensure_archive(tx: Transaction, at: int) -> None:
     """Make the archive's partition for the month of a time (us) if it is not there."""
     await tx.rows("select ingest.ensure_archive(:at)", at=at)
@@ -141,7 +99,7 @@ async def revisions_of(
 ) -> Sequence[Told]:
     """Archived revisions of one record, latest receipt first, received before a time (us)."""
     rows = await tx.rows(
-        "select revision, received_at, occurred_at, known_at, source, event_kind, lane, load, event "
+        "select revision, received_at, source, event_kind, lane, load, event "
         "from ingest.archive where tenant = :tenant and record_id = :record_id and received_at < :before "
         "order by received_at desc limit :limit",
         tenant=tenant,

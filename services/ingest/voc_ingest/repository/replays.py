@@ -64,6 +64,15 @@ async def newest(tx: Transaction, tenant: str, after: str, limit: int) -> Sequen
     return [ReplayRow(*r) for r in rows]
 
 
+async def waiting(tx: Transaction) -> tuple[bool, bool]:
+    """Whether a load is complete and not closed, and whether a replay is running: one look for both."""
+    row = await tx.row(
+        "select exists (select from ingest.load where state = 'complete') as ended, "
+        "exists (select from ingest.replay where state = 'running') as running"
+    )
+    return row.ended, row.running
+
+
 async def take_running(tx: Transaction) -> ReplayRow | None:
     """The replay that was served least recently, locked, that no other worker holds."""
     row = await tx.row(

@@ -13,3 +13,13 @@ async def due(tx: Transaction, name: str, seconds: float) -> bool:
         seconds=seconds,
     )
     return row is not None
+
+
+async def until(tx: Transaction, name: str) -> float:
+    """Seconds until somebody has the turn."""
+    row = await tx.row(
+        "select cast(extract(epoch from due_at - clock_timestamp()) as float8) as seconds "
+        "from ingest.rhythm where name = :name",
+        name=name,
+    )
+    return row.seconds

@@ -153,10 +153,15 @@ async def delete_source(tx: Transaction, name: str, source: str) -> bool:
 
 
 async def count_source(
-    tx: Transaction, name: str, counts: Mapping[str, tuple[int, int]], seen: int, shard: int
+    tx: Transaction,
+    name: str,
+    accepted: Mapping[str, int],
+    unchanged: Mapping[str, int],
+    seen: int,
+    shard: int,
 ) -> None:
-    """Add (accepted, unchanged) per source; sharded so that requests do not wait for each other."""
-    ordered = sorted(counts)
+    """Add what came from each source; sharded so that requests do not wait for each other."""
+    ordered = sorted(accepted.keys() | unchanged.keys())
     await tx.run(
         "insert into ingest.source_count as c (tenant, source, shard, accepted, unchanged, last_seen) "
         "select :tenant, x.source, :shard, x.accepted, x.unchanged, :seen from unnest(cast(:sources as text[]), "
@@ -167,8 +172,8 @@ async def count_source(
         shard=shard,
         seen=seen,
         sources=ordered,
-        accepted=[counts[s][0] for s in ordered],
-        unchanged=[counts[s][1] for s in ordered],
+        accepted=[accepted.get(s, 0) for s in ordered],
+        unchanged=[unchanged.get(s, 0) for s in ordered],
     )
 
 
