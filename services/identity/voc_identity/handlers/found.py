@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from voc_identity.domain.cluster import cluster
 from voc_identity.domain.records import Cut, Edge, Must, Record, Rules
-from voc_identity.repository import EdgeRow, HashKey, KeyState, RecordKey, Row, Twin, Written
+from voc_identity.repository import EdgeRow, HashKey, KeyState, Noted, RecordKey, Row, Written
 
 _Holder = tuple[str, bytes, str]
 
@@ -33,7 +33,7 @@ class Intent(Struct, frozen=True, gc=False, kw_only=True):
 class Found:
     """Records and values as they stand, and what is meant to become of some.
 
-    `intents` are clustered anew, those `following` a twin of `twins` are not. `seen` is what was known of
+    `intents` are clustered anew, those `following` a twin of `twins` are not; `noted` is what was of profiles. `seen` is what was known of
     the records that are meant, `members` all records of the locked components; `atoms_before` are those of
     `seen`, the `universe` those of all members with the intents carried out. `states` are the values'.
     """
@@ -42,7 +42,8 @@ class Found:
     now: int
     intents: dict[RecordKey, Intent] = field(default_factory=dict[RecordKey, Intent])
     following: dict[RecordKey, Intent] = field(default_factory=dict[RecordKey, Intent])
-    twins: dict[RecordKey, Twin] = field(default_factory=dict[RecordKey, Twin])
+    twins: dict[RecordKey, Noted] = field(default_factory=dict[RecordKey, Noted])
+    noted: dict[HashKey, Noted] = field(default_factory=dict[HashKey, Noted])
     seen: dict[RecordKey, Row] = field(default_factory=dict[RecordKey, Row])
     atoms_before: dict[RecordKey, Record] = field(default_factory=dict[RecordKey, Record])
     members: dict[RecordKey, Row] = field(default_factory=dict[RecordKey, Row])
@@ -52,6 +53,21 @@ class Found:
     def leaving(self) -> set[HashKey]:
         """Values that the records that are clustered anew held until now."""
         return hashes({k: a for k, a in self.atoms_before.items() if k in self.intents})
+
+    def likely(self, held: Mapping[HashKey, KeyState]) -> dict[HashKey, str]:
+        """The component that each arriving value, of which nothing is `held`, will most likely be of.
+
+        Where this is not what clustering finds, the value is written once more.
+        """
+        found: dict[HashKey, str] = {}
+        for (tenant, record_id), intent in sorted(self.intents.items()):
+            values = [(tenant, v.hash) for v in intent.atom.keys] if intent.atom else []
+            known = (held[k].component if k in held else found.get(k, "") for k in values)
+            place = min([record_id, *filter(None, known)])
+            for value in values:
+                if value not in held:
+                    found.setdefault(value, place)
+        return found
 
     def by_tenant(self) -> dict[str, list[Record]]:
         """The universe, tenant by tenant."""
@@ -100,6 +116,7 @@ class Found:
             held=held,
             left=left,
             profiles=first,
+            noted=self.noted,
         )
 
     def moved(self, key: RecordKey, row: Row) -> bool:

@@ -3,8 +3,8 @@
 Any number of workers may do this at once; the partition that results is the one of all records. The
 order is: claim the values, lock the components that they lead to, look again, and only then write:
 
-1. new values are claimed, sorted: two transactions with the same new value meet there, and where
-   they lock the values that were held once and are not now;
+1. new values are claimed, sorted, by making their rows: two transactions with the same new value meet
+   there, and where they lock the values that were held once and are not now;
 2. the components of all values, of the former values and of manual edges are locked, sorted;
 3. values and records are looked up again. If a component is not among the locked ones, somebody
    merged or split between 1 and 2, or the last holder of a value has gone: everything is given back
@@ -13,7 +13,7 @@ order is: claim the values, lock the components that they lead to, look again, a
 
 A new record that tells exactly what an earlier one tells (its twin, most records have one) belongs where
 that one belongs (`follows`): its component is locked as any other, but not clustered. What is written looks
-at the twin again (`repository.STANDS`); if it is not as it was seen, everything is given back and tried again.
+at the twin again (`repository.records.TWIN`); if it is not as it was seen, everything is given back and tried again.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -87,20 +87,21 @@ class _Attempt:
         self.anchors = anchors
         self.wider = wider
         self.all_intents = intents
+        self.made: dict[HashKey, KeyState] = {}
         self.found = Found(rules, now)
 
     async def run(self) -> Outcome:
         """The recipe."""
-        profiles = dict.fromkeys(self.anchors, b"") | {
-            k: i.profile if i.atom else b"" for k, i in self.all_intents.items()
-        }
-        self.found.seen, found = await repository.rows_or_twins(self.tx, profiles)
-        wanted = {k: i for k, i in self.all_intents.items() if self._wanted(k, i)}
-        self.found.twins = {
-            k: t for k, t in found.items() if (atom := wanted[k].atom) and follows(atom, t.account)
-        }
-        self.found.following = {k: wanted[k] for k in self.found.twins}
-        self.found.intents = {k: i for k, i in wanted.items() if k not in self.found.following}
+        profiles = dict.fromkeys(self.anchors, b"")
+        profiles |= {k: i.profile for k, i in self.all_intents.items()}
+        found = self.found
+        found.seen, twins, found.noted = await repository.rows_or_twins(self.tx, profiles)
+        for key in sorted(self.all_intents):
+            intent, twin = self.all_intents[key], twins.get(key)
+            if twin and intent.atom and follows(intent.atom, twin.account):
+                found.following[key], found.twins[key] = intent, twin
+            elif self._wanted(key, intent):
+                found.intents[key] = intent
         self.found.atoms_before = {
             k: record_of(r.record_id, r.atom) for k, r in self.found.seen.items() if r.atom
         }
@@ -129,12 +130,16 @@ class _Attempt:
         return intent.atom is None or intent.reread or newer(intent, row)
 
     async def _claim(self) -> dict[HashKey, KeyState]:
-        """Claim the values of the new atoms; returns what is known of them and of the former ones."""
-        after = {k: i.atom for k, i in self.found.intents.items() if i.atom}
-        arriving = hashes(after)
+        """Claim the values of the new atoms; returns what is known of those that were there, and of the former ones."""
+        arriving = hashes({k: i.atom for k, i in self.found.intents.items() if i.atom})
         leaving = self.found.leaving()
-        held, made = await repository.claim_keys(self.tx, arriving | leaving)
-        if free := {k for k in arriving - made if held[k] == FREE}:
+        held = await repository.look_up(self.tx, arriving | leaving)
+        if likely := self.found.likely(held):
+            made = await repository.claim_keys(self.tx, likely)
+            self.made = {k: KeyState(likely[k], False) for k in made}
+            if waited := likely.keys() - made:
+                held |= await repository.look_up(self.tx, waited)
+        if free := {k for k in arriving if held.get(k) == FREE}:
             await repository.hold_free(self.tx, free)
             held |= await repository.look_up(self.tx, free)
         generic = {k for k, state in held.items() if state.generic}
@@ -164,7 +169,7 @@ class _Attempt:
         atoms = {k: record_of(r.record_id, r.atom) for k, r in self.found.members.items()}
         arriving = hashes({k: i.atom for k, i in self.found.intents.items() if i.atom})
         self.found.states = await repository.look_up(
-            self.tx, held.keys() | hashes(atoms) | arriving
+            self.tx, (held.keys() | hashes(atoms) | arriving) - self.made.keys()
         )
         missing = second_look(held, self.found.states, locked)
         stale = {
@@ -178,6 +183,7 @@ class _Attempt:
         } - locked
         if missing or stale:
             raise _Wider(missing)
+        self.found.states |= self.made
         self.found.universe = atoms
         for key, intent in self.found.intents.items():
             if intent.atom is None:

@@ -39,7 +39,7 @@ def _key_rules(secret: bytes, region: str, blocked: tuple[str, ...]) -> KeyRules
     return key_rules(secret, region, blocked)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1 << 15)
 def _read(identifiers: bytes, read: KeyRules) -> tuple[Keys, bytes, bytes]:
     """What encoded identifiers come to, what is stored of it, and its profile: most records repeat those of another."""
     keys = normalise(_decode(identifiers), read)

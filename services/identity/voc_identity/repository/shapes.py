@@ -43,13 +43,20 @@ class Row(Struct, frozen=True, gc=False):
         return self.tenant, self.record_id
 
 
-class Twin(Struct, frozen=True, gc=False):
-    """An earlier record of the same profile, and whose it is: where it is, another like it belongs too."""
+class Noted(Struct, frozen=True, gc=False):
+    """The record that is noted of a profile and how it was seen to stand: where it is, another like it belongs too.
+
+    Without a component it no longer tells what the profile says. `place` and `made_by` are the row's ctid and
+    xmin, the transaction that wrote it: as long as a row of both can be seen, it is as it was.
+    """
 
     record_id: str
     component: str
     person: str
     account: str
+    manual: bool
+    place: tuple[int, int]
+    made_by: int
 
 
 class KeyState(Struct, frozen=True, gc=False):
