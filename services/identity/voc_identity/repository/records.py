@@ -10,13 +10,13 @@ from voc_common.postgres.arrays import array, blobs, numbers, texts, unnest
 from voc_identity.repository.shapes import (
     COLUMNS,
     HASH,
-    ID,
+    IDS,
     OF_R,
-    WANTED,
     HashKey,
     Noted,
     RecordKey,
     Row,
+    by_tenant,
     hashes,
     ids,
     row,
@@ -38,8 +38,8 @@ _LITERALS = {"text": texts, "bytea": blobs, "bigint": numbers, "bool": numbers}
 async def rows(tx: Transaction, keys: Iterable[RecordKey]) -> dict[RecordKey, Row]:
     """Records by id."""
     found: Any = await tx.rows(
-        f"select {OF_R} from identity.record as r join {WANTED} "
-        "on r.tenant = wanted.tenant and r.record_id = wanted.id",
+        f"select {OF_R} from {IDS} cross join lateral (select r.* from identity.record as r "
+        "where r.tenant = x.tenant and r.record_id = any(x.wanted) offset 0) as r",
         **ids(keys),
     )
     return {(r[0], r[1]): row(r) for r in found}
@@ -48,9 +48,9 @@ async def rows(tx: Transaction, keys: Iterable[RecordKey]) -> dict[RecordKey, Ro
 async def lock_components(tx: Transaction, keys: Iterable[RecordKey]) -> None:
     """Lock components by the rows of the records that name them, sorted."""
     await tx.rows(
-        f"select 1 from identity.record as r join {WANTED} "
-        "on r.tenant = wanted.tenant and r.record_id = wanted.id order by r.tenant, r.record_id "
-        "for no key update of r",
+        f"select 1 from {IDS} cross join lateral (select from identity.record as r "
+        "where r.tenant = x.tenant and r.record_id = any(x.wanted) order by r.record_id "
+        "for no key update of r) as r",
         **ids(keys),
     )
 
@@ -58,31 +58,37 @@ async def lock_components(tx: Transaction, keys: Iterable[RecordKey]) -> None:
 async def members(tx: Transaction, components: Iterable[RecordKey]) -> dict[RecordKey, Row]:
     """All records of these components."""
     found: Any = await tx.rows(
-        f"select {OF_R} from identity.record as r join {WANTED} "
-        "on r.tenant = wanted.tenant and r.component = wanted.id",
+        f"select {OF_R} from {IDS} cross join lateral (select r.* from identity.record as r "
+        "where r.tenant = x.tenant and r.component = any(x.wanted) offset 0) as r",
         **ids(components),
     )
     return {(r[0], r[1]): row(r) for r in found}
 
 
 def _there(table: str) -> str:
-    """SQL for those of the `arriving` records that a table names: one walk along its index for all of a tenant."""
+    """SQL for those of the `arriving` records that a table names."""
     return (
         "select x.tenant, null, r.record_id, null, null, null, null, null, null from arriving as x "
         f"cross join lateral (select r.record_id from identity.{table} as r "
-        "where r.tenant = x.tenant and r.record_id = any(x.ids) offset 0) as r"
+        "where r.tenant = x.tenant and r.record_id = any(x.wanted) offset 0) as r"
     )
 
 
-# Laterals keep the order of the look-ups, and each to its key, whatever the statistics say.
+# Laterals keep the order of the look-ups, and each to its keys, whatever the statistics say.
 _LOOK = (
-    f"with arriving as materialized (select tenant, array_agg(id) as ids from {unnest(ID)} group by tenant) "
-    "select x.tenant, x.hash, p.record_id, coalesce(r.component, ''), r.person, r.account, r.manual, r.ctid, r.xmin "
-    f"from {unnest(HASH, named='profile_')} "
-    "cross join lateral (select p.record_id from identity.profile as p "
-    "where p.tenant = x.tenant and p.hash = x.hash offset 0) as p "
-    "left join lateral (select r.component, r.person, r.account, r.manual, r.ctid, r.xmin from identity.record as r "
-    "where r.tenant = x.tenant and r.record_id = p.record_id and r.profile = x.hash offset 0) as r on true "
+    f"with arriving as materialized (select * from {IDS}), "
+    "noted as materialized (select x.tenant, p.hash, p.record_id "
+    f"from {by_tenant('hash', 'bytea', 'profile_')} "
+    "cross join lateral (select p.hash, p.record_id from identity.profile as p "
+    "where p.tenant = x.tenant and p.hash = any(x.wanted) offset 0) as p), "
+    "telling as materialized (select x.tenant, r.* "
+    "from (select tenant, array_agg(record_id) as wanted from noted group by tenant) as x cross join lateral "
+    "(select r.profile, r.record_id, r.component, r.person, r.account, r.manual, r.ctid as place, r.xmin as made_by "
+    "from identity.record as r where r.tenant = x.tenant and r.record_id = any(x.wanted) and r.profile <> '' "
+    "offset 0) as r) "
+    "select * from telling "
+    "union all select tenant, hash, record_id, '', '', '', false, null, null from noted "
+    "where (tenant, hash) not in (select tenant, profile from telling) "
     f"union all {_there('record')} union all {_there('edge_record')}"
 )
 

@@ -8,6 +8,7 @@ from voc_common.postgres.arrays import blobs, numbers, texts, unnest
 
 from voc_identity.repository.shapes import (
     HASH,
+    HASHES,
     ID,
     OF_R,
     WANTED_HASHES,
@@ -70,8 +71,9 @@ async def hold_generic(
 async def look_up(tx: Transaction, keys: Iterable[HashKey]) -> dict[HashKey, KeyState]:
     """What is known of these values now."""
     found: Any = await tx.rows(
-        "select k.tenant, k.hash, k.component, k.generic from identity.key as k "
-        f"join {WANTED_HASHES} on k.tenant = wanted.tenant and k.hash = wanted.hash",
+        f"select x.tenant, k.hash, k.component, k.generic from {HASHES} "
+        "cross join lateral (select k.hash, k.component, k.generic from identity.key as k "
+        "where k.tenant = x.tenant and k.hash = any(x.wanted) offset 0) as k",
         **hashes(keys),
     )
     return {(r[0], r[1]): KeyState(r[2], r[3]) for r in found}
