@@ -473,12 +473,12 @@ def as_seen(tenant: str, twin: str) -> str:
     )
 
 
-@pytest.mark.parametrize("way", ["erased", "edited"])
-async def test_two_that_bring_a_value_whose_last_holder_has_gone(
+@pytest.mark.parametrize("way", ["new", "erased", "edited"])
+async def test_two_that_bring_a_value_that_nobody_holds(
     database: Database, settings: IdentitySettings, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No component orders them then: the second must wait for the first, as with a value that is new."""
-    tenant = f"gone{way}"
+    """No component orders them then: the second must wait for the first, also where its last holder has gone."""
+    tenant = f"free{way}"
     value = Identifier("email", "ann@acme1.com")
 
     def one(number: int, revision: int, *identifiers: Identifier) -> FeedbackReceived:
@@ -489,12 +489,13 @@ async def test_two_that_bring_a_value_whose_last_holder_has_gone(
         await records.feedback_received(tx, fold([arrived]), settings)
 
     holder, bare = one(1, 1, value), one(1, 2)
-    await database.retried(lambda tx: store(tx, holder))
+    if way != "new":
+        await database.retried(lambda tx: store(tx, holder))
     if way == "erased":
         await database.retried(
             lambda tx: people.erase_person(tx, tenant, holder.record_id, "asked", settings)
         )
-    else:
+    elif way == "edited":
         await database.retried(lambda tx: store(tx, bare))
     looked, resumed, both = asyncio.Event(), asyncio.Event(), asyncio.Event()
     edges = repository.edges
