@@ -126,11 +126,13 @@ class Found:
     ) -> Written:
         """What is to be written so that these records are as they `changed`, and others follow their twins."""
         rows = {**self.members, **changed}
-        after = {k: KeyState("", flag) for k, flag in generic.items()}
+        places = dict.fromkeys(generic, "")
         for key, atom in self.universe.items():
+            component = rows[key].component
             for value in atom.keys:
-                if not generic[key[0], value.hash]:
-                    after[key[0], value.hash] = KeyState(rows[key].component, False)
+                if not generic[named := (key[0], value.hash)]:
+                    places[named] = component
+        after = ((k, KeyState(place, generic[k])) for k, place in places.items())
         held, left = self._holders(generic)
         first: dict[HashKey, str] = {}
         for (tenant, record_id), intent in sorted(self.intents.items()):
@@ -142,7 +144,7 @@ class Found:
             seen=self.seen | self.members,
             followed=self.following.values(),
             twins=self.twins,
-            keys={k: s for k, s in after.items() if s != self.states.get(k)},
+            keys={k: s for k, s in after if s != self.states.get(k)},
             held=held,
             left=left,
             profiles=first,

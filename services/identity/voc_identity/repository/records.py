@@ -83,7 +83,7 @@ _LOOK = (
     "where p.tenant = x.tenant and p.hash = any(x.wanted) offset 0) as p), "
     "telling as materialized (select x.tenant, r.* "
     "from (select tenant, array_agg(record_id) as wanted from noted group by tenant) as x cross join lateral "
-    "(select r.profile, r.record_id, r.component, r.person, r.account, r.manual, r.ctid as place, r.xmin as made_by "
+    "(select r.profile, r.record_id, r.component, r.person, r.account, r.manual, cast(r.ctid as text) as place, cast(r.xmin as text) as made_by "
     "from identity.record as r where r.tenant = x.tenant and r.record_id = any(x.wanted) and r.profile <> '' "
     "offset 0) as r) "
     "select * from telling "
@@ -211,9 +211,14 @@ def followed_written(rows: Collection[Row], twins: Mapping[RecordKey, Noted]) ->
         "followed_source": texts([r.source for r in rows]),
         "followed_occurred_at": numbers([r.occurred_at for r in rows]),
         "followed_identifiers": blobs([r.identifiers for r in rows]),
-        "followed_place": "{" + ",".join([f'"{t.place}"' for t in seen]) + "}",
-        "followed_made_by": numbers([t.made_by for t in seen]),
+        "followed_place": _literal([t.place for t in seen]),
+        "followed_made_by": _literal([t.made_by for t in seen]),
     }
+
+
+def _literal(values: Sequence[str]) -> str:
+    joined = '","'.join(values)
+    return f'{{"{joined}"}}' if values else "{}"
 
 
 def profiles_written(

@@ -47,7 +47,7 @@ class Noted(Struct, frozen=True, gc=False):
     """The record that is noted of a profile and how it was seen to stand: where it is, another like it belongs too.
 
     Without a component it no longer tells what the profile says. `place` and `made_by` are the row's ctid and
-    xmin, the transaction that wrote it: as long as a row of both can be seen, it is as it was.
+    xmin, the transaction that wrote it, as text: as long as a row of both can be seen, it is as it was.
     """
 
     record_id: str
@@ -55,8 +55,8 @@ class Noted(Struct, frozen=True, gc=False):
     person: str
     account: str
     manual: bool
-    place: tuple[int, int]
-    made_by: int
+    place: str
+    made_by: str
 
 
 class KeyState(Struct, frozen=True, gc=False):
@@ -98,13 +98,13 @@ HASHES = by_tenant("hash", "bytea")
 
 def ids(keys: Iterable[RecordKey]) -> dict[str, str]:
     """Record keys as the parameters of `ID`, sorted."""
-    ordered = sorted(set(keys))
+    ordered = sorted(keys)
     return {"tenant": texts([t for t, _ in ordered]), "id": texts([i for _, i in ordered])}
 
 
 def hashes(keys: Iterable[HashKey]) -> dict[str, str]:
     """Keys of values as the parameters of `HASH`, sorted."""
-    ordered = sorted(set(keys))
+    ordered = sorted(keys)
     return {"tenant": texts([t for t, _ in ordered]), "hash": blobs([h for _, h in ordered])}
 
 
