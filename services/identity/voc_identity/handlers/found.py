@@ -41,9 +41,10 @@ class Intent(Struct, frozen=True, gc=False):
 class Found:
     """Records and values as they stand, and what is meant to become of some.
 
-    `intents` are clustered anew, the rows `following` a twin of `twins` are not; `noted` is what was of profiles. `seen` is what was known of
-    the records that are meant, `members` all records of the locked components; `atoms_before` are those of
-    `seen`, the `universe` those of all members with the intents carried out. `states` are the values'.
+    `intents` are clustered anew, the rows `following` a twin of `twins` are not. `seen` is what was known of
+    the records that are meant, `noted` of their profiles, `members` all records of the locked components;
+    `atoms_before` are those of `seen`, the `universe` those of all members with the intents carried out.
+    `states` are the values'.
     """
 
     rules: Rules
