@@ -452,25 +452,33 @@ async def test_components_that_meet_between_look_and_lock(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A worker has seen where its value, or its twin, is; before it locks that, another joins it to more."""
-    if not guarded:
-        if guard == "stands":
-            monkeypatch.setattr(written, "WRITE", written.write_sql(stands="true"))
-        else:
-            monkeypatch.setattr(recluster, guard, lambda held, now, locked: set())
+    if not guarded and guard == "second_look":
+        monkeypatch.setattr(recluster, guard, lambda held, now, locked: set())
+    right: list[bool] = []
     # One of the two components keeps its name when they meet: the late record belongs to each in turn.
-    right = [
-        await meeting(database, settings, f"{side}{guarded}{guard}", side, twin=guard == "stands")
-        for side in ("left", "right")
-    ]
+    for number, side in enumerate(("left", "right"), 1):
+        tenant = f"{side}{guarded}{guard}"
+        if not guarded and guard == "stands":
+            seen = event(tenant, number, 1, random.Random(number), 10).record_id
+            monkeypatch.setattr(written, "WRITE", written.write_sql(twin=as_seen(tenant, seen)))
+        right.append(await meeting(database, settings, tenant, side, twin=guard == "stands"))
     assert all(right) == guarded
 
 
-@pytest.mark.parametrize("way", ["erased", "edited"])
-async def test_two_that_bring_a_value_whose_last_holder_has_gone(
+def as_seen(tenant: str, twin: str) -> str:
+    """A second look-up that believes the first: the twin was alone."""
+    return (
+        "select r.tenant, r.record_id as component, r.record_id as person, r.account, r.profile, r.atom "
+        f"from identity.record as r where r.tenant = '{tenant}' and r.record_id = '{twin}'"
+    )
+
+
+@pytest.mark.parametrize("way", ["new", "erased", "edited"])
+async def test_two_that_bring_a_value_that_nobody_holds(
     database: Database, settings: IdentitySettings, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No component orders them then: the second must wait for the first, as with a value that is new."""
-    tenant = f"gone{way}"
+    """No component orders them then: the second must wait for the first, also where its last holder has gone."""
+    tenant = f"free{way}"
     value = Identifier("email", "ann@acme1.com")
 
     def one(number: int, revision: int, *identifiers: Identifier) -> FeedbackReceived:
@@ -481,12 +489,13 @@ async def test_two_that_bring_a_value_whose_last_holder_has_gone(
         await records.feedback_received(tx, fold([arrived]), settings)
 
     holder, bare = one(1, 1, value), one(1, 2)
-    await database.retried(lambda tx: store(tx, holder))
+    if way != "new":
+        await database.retried(lambda tx: store(tx, holder))
     if way == "erased":
         await database.retried(
             lambda tx: people.erase_person(tx, tenant, holder.record_id, "asked", settings)
         )
-    else:
+    elif way == "edited":
         await database.retried(lambda tx: store(tx, bare))
     looked, resumed, both = asyncio.Event(), asyncio.Event(), asyncio.Event()
     edges = repository.edges
@@ -512,6 +521,36 @@ async def test_two_that_bring_a_value_whose_last_holder_has_gone(
     there = await stored(database, tenant)
     assert there[first.record_id] == there[second.record_id] != ("", "")
     await invariants(database, tenant)
+
+
+async def test_the_record_that_is_noted_of_a_profile(
+    database: Database, settings: IdentitySettings
+) -> None:
+    """The earliest that came, or another once it tells something else; those behind it follow it."""
+    tenant = "noted"
+    value = Identifier("email", "ann@acme1.com")
+
+    def one(number: int, revision: int, *identifiers: Identifier) -> FeedbackReceived:
+        base = event(tenant, number, revision, random.Random(number), 10)
+        return msgspec.structs.replace(base, identifiers=identifiers)
+
+    async def noted(arrived: FeedbackReceived) -> list[str]:
+        await database.retried(lambda tx: records.feedback_received(tx, fold([arrived]), settings))
+        async with database.transaction() as tx:
+            rows = await tx.rows(
+                "select record_id from identity.profile where tenant = :t", t=tenant
+            )
+        return [r.record_id for r in rows]
+
+    numbers = sorted(range(5), key=lambda number: one(number, 1).record_id)
+    ids = [one(number, 1).record_id for number in numbers]
+    assert await noted(one(numbers[2], 1, value)) == [ids[2]]
+    assert await noted(one(numbers[3], 1, value)) == [ids[2]], "it follows"
+    assert await noted(one(numbers[1], 1, value)) == [ids[1]], "an earlier one"
+    assert await noted(one(numbers[1], 2)) == [ids[1]], "edited: it tells nothing any more"
+    assert await noted(one(numbers[4], 1, value)) == [ids[4]], "one that still tells it"
+    assert await noted(one(numbers[0], 1, value)) == [ids[0]]
+    assert {p for p, _ in (await stored(database, tenant)).values()} == {ids[0], ""}
 
 
 async def somebody_waits(url: str) -> bool:

@@ -42,7 +42,13 @@ _TIMEOUTS = {
 _PLANS: dict[Role, dict[str, str]] = {
     # A statement is planned once for a connection's life, also while its tables are still empty: then a scan of
     # the whole table is cheapest, and stays so for a table of millions. Workers look rows up by their keys.
-    "worker": {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"},
+    # Once is also enough: by default one is planned anew for every batch while that looks cheaper, which it is not.
+    "worker": {
+        "enable_seqscan": "off",
+        "enable_hashjoin": "off",
+        "enable_mergejoin": "off",
+        "plan_cache_mode": "force_generic_plan",
+    },
     "api": {"enable_seqscan": "off"},
     "owner": {},
 }

@@ -89,7 +89,7 @@ def read_email(value: str) -> Contact:
     return _read_email(value) if len(value) <= MAX_EMAIL else _refused(value, "too long")
 
 
-@lru_cache(maxsize=_CACHED)
+@lru_cache(maxsize=1 << 14)
 def _read_email(value: str) -> Contact:
     text = value.strip()
     if text.endswith(">"):

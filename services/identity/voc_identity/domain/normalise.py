@@ -113,10 +113,10 @@ def normalise(identifiers: Sequence[Identifier], rules: KeyRules) -> Keys:
         tuple(sorted(linking.values(), key=_strongest_first))
         if len(linking) > 1
         else tuple(linking.values()),
-        max(names, key=_fullest, default=ABSENT),
-        tuple(sorted(accounts)[:MAX_KEPT]),
-        tuple(sorted(domains)[:MAX_KEPT]),
-        tuple(sorted(unlinked, key=structs.astuple)[:MAX_KEPT]),
+        max(names, key=_fullest) if names else ABSENT,
+        _kept(accounts),
+        _kept(domains),
+        tuple(sorted(unlinked, key=structs.astuple)[:MAX_KEPT]) if unlinked else (),
     )
 
 
@@ -195,6 +195,10 @@ def _contradictions(linking: dict[bytes, Key]) -> set[Unlinked]:
         refused.add(Unlinked(key.kind, key.shown, key.issuer, "contradictory"))
         del linking[key.hash]
     return refused
+
+
+def _kept(values: set[str]) -> tuple[str, ...]:
+    return tuple(values) if len(values) < 2 else tuple(sorted(values)[:MAX_KEPT])
 
 
 def _strongest_first(key: Key) -> tuple[int, bytes]:

@@ -50,6 +50,10 @@ class Record(Struct, frozen=True, gc=False):
     accounts: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
 
+    def of(self, record_id: str) -> "Record":
+        """The atom of another object that tells the same."""
+        return Record(record_id, self.keys, self.name, self.accounts, self.domains)
+
 
 _decode = msgspec.msgpack.Decoder(
     tuple[tuple[Key, ...], Name, tuple[str, ...], tuple[str, ...]]

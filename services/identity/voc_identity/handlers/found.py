@@ -4,54 +4,83 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from msgspec import Struct
+from voc_common.events import Revision
 
 from voc_identity.domain.cluster import cluster
-from voc_identity.domain.records import Cut, Edge, Must, Record, Rules
-from voc_identity.repository import EdgeRow, HashKey, KeyState, RecordKey, Row, Twin, Written
+from voc_identity.domain.records import Cut, Edge, Must, Record, Rules, follows
+from voc_identity.repository import EdgeRow, HashKey, KeyState, Noted, RecordKey, Row, Written
 
 _Holder = tuple[str, bytes, str]
 
 
-class Intent(Struct, frozen=True, gc=False, kw_only=True):
-    """What a record shall become: a newer revision, or, without an atom, erased for good.
+class Told(Struct, frozen=True, gc=False):
+    """What identifiers come to: the atom but for its id, what is stored of it, and its profile."""
 
-    `stored` is what is stored of the atom. With `reread` the revision stays and the identifiers are read
-    anew, by other rules.
+    atom: Record
+    stored: bytes
+    profile: bytes
+
+
+class Intent(Struct, frozen=True, gc=False):
+    """What a record shall become: a newer revision, or, told nothing, erased for good.
+
+    Without a revision it keeps its own, and the identifiers are read anew, by other rules.
     """
 
-    rev_version: str = ""
-    source: str = ""
-    occurred_at: int = 0
+    told: Told | None = None
     identifiers: bytes = b""
-    atom: Record | None = None
-    stored: bytes = b""
-    profile: bytes = b""
-    reread: bool = False
+    revision: Revision | None = None
+
+    @property
+    def profile(self) -> bytes:
+        """The profile of what is told."""
+        return self.told.profile if self.told else b""
 
 
 @dataclass(slots=True)
 class Found:
     """Records and values as they stand, and what is meant to become of some.
 
-    `intents` are clustered anew, those `following` a twin of `twins` are not. `seen` is what was known of
-    the records that are meant, `members` all records of the locked components; `atoms_before` are those of
-    `seen`, the `universe` those of all members with the intents carried out. `states` are the values'.
+    `intents` are clustered anew, the rows `following` a twin of `twins` are not. `seen` is what was known of
+    the records that are meant, `noted` of their profiles, `members` all records of the locked components;
+    `atoms_before` are those of `seen`, the `universe` those of all members with the intents carried out.
+    `states` are the values'.
     """
 
     rules: Rules
     now: int
     intents: dict[RecordKey, Intent] = field(default_factory=dict[RecordKey, Intent])
-    following: dict[RecordKey, Intent] = field(default_factory=dict[RecordKey, Intent])
-    twins: dict[RecordKey, Twin] = field(default_factory=dict[RecordKey, Twin])
+    following: dict[RecordKey, Row] = field(default_factory=dict[RecordKey, Row])
+    twins: dict[RecordKey, Noted] = field(default_factory=dict[RecordKey, Noted])
+    noted: dict[HashKey, Noted] = field(default_factory=dict[HashKey, Noted])
     seen: dict[RecordKey, Row] = field(default_factory=dict[RecordKey, Row])
     atoms_before: dict[RecordKey, Record] = field(default_factory=dict[RecordKey, Record])
     members: dict[RecordKey, Row] = field(default_factory=dict[RecordKey, Row])
     universe: dict[RecordKey, Record] = field(default_factory=dict[RecordKey, Record])
     states: dict[HashKey, KeyState] = field(default_factory=dict[HashKey, KeyState])
 
+    def arriving(self) -> set[HashKey]:
+        """Values that the records that are clustered anew tell."""
+        return hashes({k: i.told.atom for k, i in self.intents.items() if i.told})
+
     def leaving(self) -> set[HashKey]:
         """Values that the records that are clustered anew held until now."""
         return hashes({k: a for k, a in self.atoms_before.items() if k in self.intents})
+
+    def likely(self, held: Mapping[HashKey, KeyState]) -> dict[HashKey, str]:
+        """The component that each arriving value, of which nothing is `held`, will most likely be of.
+
+        Where this is not what clustering finds, the value is written once more.
+        """
+        found: dict[HashKey, str] = {}
+        for (tenant, record_id), intent in sorted(self.intents.items()):
+            values = [(tenant, v.hash) for v in intent.told.atom.keys] if intent.told else []
+            known = (held[k].component if k in held else found.get(k, "") for k in values)
+            place = min([record_id, *filter(None, known)])
+            for value in values:
+                if value not in held:
+                    found.setdefault(value, place)
+        return found
 
     def by_tenant(self) -> dict[str, list[Record]]:
         """The universe, tenant by tenant."""
@@ -66,25 +95,45 @@ class Found:
         """Records that are clustered anew and are others now, the erased among them."""
         new = self._clustered(edges, generic)
         changed = {k: r for k, r in new.items() if r != self.members.get(k)}
-        return changed | {k: self._emptied(k) for k, i in self.intents.items() if i.atom is None}
+        return changed | {k: self._emptied(k) for k, i in self.intents.items() if i.told is None}
 
-    def followed(self) -> dict[RecordKey, Row]:
-        """Records that follow their twins."""
-        return {k: self._followed(k, i) for k, i in self.following.items()}
+    def follow(self, key: RecordKey, intent: Intent, twin: Noted) -> bool:
+        """Let a record follow its twin, if it is a new one that belongs to the same person."""
+        told, revision = intent.told, intent.revision
+        if told is None or revision is None or not follows(told.atom, twin.account):
+            return False
+        self.twins[key] = twin
+        self.following[key] = Row(
+            tenant=key[0],
+            record_id=key[1],
+            rev_version=revision.version,
+            source=revision.source,
+            occurred_at=revision.occurred_at,
+            identifiers=intent.identifiers,
+            atom=told.stored,
+            component=twin.component,
+            person=twin.person,
+            account=twin.account,
+            counter=1,
+            decided_at=self.now,
+            profile=told.profile,
+        )
+        return True
 
     def written(
         self,
         changed: Mapping[RecordKey, Row],
-        followed: Mapping[RecordKey, Row],
         generic: Mapping[HashKey, bool],
     ) -> Written:
-        """What is to be written so that these records are as they `changed` and `followed`."""
+        """What is to be written so that these records are as they `changed`, and others follow their twins."""
         rows = {**self.members, **changed}
-        after = {k: KeyState("", flag) for k, flag in generic.items()}
+        places = dict.fromkeys(generic, "")
         for key, atom in self.universe.items():
+            component = rows[key].component
             for value in atom.keys:
-                if not generic[key[0], value.hash]:
-                    after[key[0], value.hash] = KeyState(rows[key].component, False)
+                if not generic[named := (key[0], value.hash)]:
+                    places[named] = component
+        after = ((k, KeyState(place, generic[k])) for k, place in places.items())
         held, left = self._holders(generic)
         first: dict[HashKey, str] = {}
         for (tenant, record_id), intent in sorted(self.intents.items()):
@@ -94,12 +143,13 @@ class Found:
             now=self.now,
             records=changed.values(),
             seen=self.seen | self.members,
-            followed=followed.values(),
+            followed=self.following.values(),
             twins=self.twins,
-            keys={k: s for k, s in after.items() if s != self.states.get(k)},
+            keys={k: s for k, s in after if s != self.states.get(k)},
             held=held,
             left=left,
             profiles=first,
+            noted=self.noted,
         )
 
     def moved(self, key: RecordKey, row: Row) -> bool:
@@ -135,42 +185,24 @@ class Found:
     def _row(self, key: RecordKey, component: str, person: str, account: str, manual: bool) -> Row:
         before, intent = self.before(key), self.intents.get(key)
         row = before or Row(tenant=key[0], record_id=key[1])
-        content = intent or row
-        revision = intent if intent and not intent.reread else row
+        told = intent and intent.told
+        revision = intent and intent.revision
         moved = before is None or (before.person, before.account) != (person, account)
         return Row(
             tenant=row.tenant,
             record_id=row.record_id,
-            rev_version=revision.rev_version,
-            source=revision.source,
-            occurred_at=revision.occurred_at,
-            identifiers=content.identifiers,
-            atom=intent.stored if intent else row.atom,
+            rev_version=revision.version if revision else row.rev_version,
+            source=revision.source if revision else row.source,
+            occurred_at=revision.occurred_at if revision else row.occurred_at,
+            identifiers=intent.identifiers if intent else row.identifiers,
+            atom=told.stored if told else row.atom,
             component=component,
             person=person,
             account=account,
             counter=row.counter + moved,
             decided_at=self.now if moved else row.decided_at,
-            profile=content.profile,
+            profile=told.profile if told else row.profile,
             manual=manual,
-        )
-
-    def _followed(self, key: RecordKey, intent: Intent) -> Row:
-        twin = self.twins[key]
-        return Row(
-            tenant=key[0],
-            record_id=key[1],
-            rev_version=intent.rev_version,
-            source=intent.source,
-            occurred_at=intent.occurred_at,
-            identifiers=intent.identifiers,
-            atom=intent.stored,
-            component=twin.component,
-            person=twin.person,
-            account=twin.account,
-            counter=1,
-            decided_at=self.now,
-            profile=intent.profile,
         )
 
     def _emptied(self, key: RecordKey) -> Row:

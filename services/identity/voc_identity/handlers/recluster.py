@@ -3,8 +3,8 @@
 Any number of workers may do this at once; the partition that results is the one of all records. The
 order is: claim the values, lock the components that they lead to, look again, and only then write:
 
-1. new values are claimed, sorted: two transactions with the same new value meet there, and where
-   they lock the values that were held once and are not now;
+1. new values are claimed, sorted, by making their rows: two transactions with the same new value meet
+   there, and where they lock the values that were held once and are not now;
 2. the components of all values, of the former values and of manual edges are locked, sorted;
 3. values and records are looked up again. If a component is not among the locked ones, somebody
    merged or split between 1 and 2, or the last holder of a value has gone: everything is given back
@@ -13,7 +13,7 @@ order is: claim the values, lock the components that they lead to, look again, a
 
 A new record that tells exactly what an earlier one tells (its twin, most records have one) belongs where
 that one belongs (`follows`): its component is locked as any other, but not clustered. What is written looks
-at the twin again (`repository.STANDS`); if it is not as it was seen, everything is given back and tried again.
+at the twin again (`repository.records.TWIN`); if it is not as it was seen, everything is given back and tried again.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -24,7 +24,7 @@ from voc_common.postgres.database import Retry
 
 from voc_identity import repository
 from voc_identity.domain.components import generic_values
-from voc_identity.domain.records import Rules, follows, record_of
+from voc_identity.domain.records import Rules, record_of
 from voc_identity.handlers.found import Found, Intent, hashes
 from voc_identity.repository import EdgeRow, HashKey, KeyState, RecordKey, Row
 
@@ -87,20 +87,19 @@ class _Attempt:
         self.anchors = anchors
         self.wider = wider
         self.all_intents = intents
+        self.made: dict[HashKey, KeyState] = {}
         self.found = Found(rules, now)
 
     async def run(self) -> Outcome:
         """The recipe."""
-        profiles = dict.fromkeys(self.anchors, b"") | {
-            k: i.profile if i.atom else b"" for k, i in self.all_intents.items()
-        }
-        self.found.seen, found = await repository.rows_or_twins(self.tx, profiles)
-        wanted = {k: i for k, i in self.all_intents.items() if self._wanted(k, i)}
-        self.found.twins = {
-            k: t for k, t in found.items() if (atom := wanted[k].atom) and follows(atom, t.account)
-        }
-        self.found.following = {k: wanted[k] for k in self.found.twins}
-        self.found.intents = {k: i for k, i in wanted.items() if k not in self.found.following}
+        profiles = dict.fromkeys(self.anchors, b"")
+        profiles |= {k: i.profile for k, i in self.all_intents.items()}
+        found = self.found
+        found.seen, twins, found.noted = await repository.rows_or_twins(self.tx, profiles)
+        for key in sorted(self.all_intents):
+            intent, twin = self.all_intents[key], twins.get(key)
+            if not (twin and found.follow(key, intent, twin)) and self._wanted(key, intent):
+                found.intents[key] = intent
         self.found.atoms_before = {
             k: record_of(r.record_id, r.atom) for k, r in self.found.seen.items() if r.atom
         }
@@ -117,7 +116,7 @@ class _Attempt:
         return await self._write(edges, generic)
 
     def _twin_components(self) -> set[RecordKey]:
-        return {self._twin_place(k) for k in self.found.following}
+        return {(k[0], r.component) for k, r in self.found.following.items()}
 
     def _wanted(self, key: RecordKey, intent: Intent) -> bool:
         """The erased guard and the version test: an erased row accepts nothing, an older revision changes nothing."""
@@ -126,15 +125,19 @@ class _Attempt:
             return True
         if not accepts(row):
             return False
-        return intent.atom is None or intent.reread or newer(intent, row)
+        return intent.told is None or newer(intent, row)
 
     async def _claim(self) -> dict[HashKey, KeyState]:
-        """Claim the values of the new atoms; returns what is known of them and of the former ones."""
-        after = {k: i.atom for k, i in self.found.intents.items() if i.atom}
-        arriving = hashes(after)
+        """Claim the values of the new atoms; returns what is known of those that were there, and of the former ones."""
+        arriving = self.found.arriving()
         leaving = self.found.leaving()
-        held, made = await repository.claim_keys(self.tx, arriving | leaving)
-        if free := {k for k in arriving - made if held[k] == FREE}:
+        held = await repository.look_up(self.tx, arriving | leaving)
+        if likely := self.found.likely(held):
+            made = await repository.claim_keys(self.tx, likely)
+            self.made = {k: KeyState(likely[k], False) for k in made}
+            if waited := likely.keys() - made:
+                held |= await repository.look_up(self.tx, waited)
+        if free := {k for k in arriving if held.get(k) == FREE}:
             await repository.hold_free(self.tx, free)
             held |= await repository.look_up(self.tx, free)
         generic = {k for k, state in held.items() if state.generic}
@@ -147,24 +150,22 @@ class _Attempt:
         components |= {(k[0], r.component) for k, r in self.found.seen.items() if r.component}
         components |= self.wider
         # What is clustered anew anyway is clustered with all of its new records.
-        there = {k: i for k, i in self.found.following.items() if self._twin_place(k) in components}
-        self.found.intents |= there
-        self.found.following = {k: i for k, i in self.found.following.items() if k not in there}
+        for key, row in list(self.found.following.items()):
+            if (key[0], row.component) in components:
+                del self.found.following[key]
+                self.found.intents[key] = self.all_intents[key]
         all_of_them = components | self._twin_components()
         if all_of_them:
             await repository.lock_components(self.tx, all_of_them)
         return components
 
-    def _twin_place(self, key: RecordKey) -> RecordKey:
-        return key[0], self.found.twins[key].component
-
     async def _look_again(self, locked: set[RecordKey], held: Mapping[HashKey, KeyState]) -> None:
         """The second look-up: what was found before the locks may have been merged or split since."""
         self.found.members = await repository.members(self.tx, locked) if locked else {}
         atoms = {k: record_of(r.record_id, r.atom) for k, r in self.found.members.items()}
-        arriving = hashes({k: i.atom for k, i in self.found.intents.items() if i.atom})
+        arriving = self.found.arriving()
         self.found.states = await repository.look_up(
-            self.tx, held.keys() | hashes(atoms) | arriving
+            self.tx, (held.keys() | hashes(atoms) | arriving) - self.made.keys()
         )
         missing = second_look(held, self.found.states, locked)
         stale = {
@@ -178,12 +179,13 @@ class _Attempt:
         } - locked
         if missing or stale:
             raise _Wider(missing)
+        self.found.states |= self.made
         self.found.universe = atoms
         for key, intent in self.found.intents.items():
-            if intent.atom is None:
+            if intent.told is None:
                 self.found.universe.pop(key, None)
             else:
-                self.found.universe[key] = intent.atom
+                self.found.universe[key] = intent.told.atom.of(key[1])
 
     async def _edges(self) -> list[EdgeRow]:
         """The manual edges of all members; a `must` that leads outside widens the set."""
@@ -231,8 +233,8 @@ class _Attempt:
             if k not in self.found.intents and r.atom
         }
         for k, intent in self.found.intents.items():
-            if intent.atom and any(v.hash == key[1] for v in intent.atom.keys):
-                atoms[k] = intent.atom
+            if intent.told and any(v.hash == key[1] for v in intent.told.atom.keys):
+                atoms[k] = intent.told.atom
         if key[1] in generic_values(atoms.values(), self.found.rules):
             return True
         outside = {(k[0], rows[k].component) for k in atoms if k not in self.found.universe}
@@ -242,11 +244,11 @@ class _Attempt:
 
     async def _write(self, edges: Iterable[EdgeRow], generic: Mapping[HashKey, bool]) -> Outcome:
         found = self.found
-        changed, followed = found.changed(edges, generic), found.followed()
-        written = found.written(changed, followed, generic)
+        changed = found.changed(edges, generic)
+        written = found.written(changed, generic)
         if written.anything and not await repository.write(self.tx, written):
             raise _Wider
-        now = changed | followed
+        now = changed | found.following
         rows = {k: now.get(k) or found.seen[k] for k in self.all_intents}
         # Also of records that were meant: of one that came in an older revision nothing else is told.
         return Outcome(rows, [r for k, r in changed.items() if found.moved(k, r)])
@@ -258,8 +260,8 @@ def accepts(row: Row) -> bool:
 
 
 def newer(intent: Intent, row: Row) -> bool:
-    """The version test: only a greater revision may replace what is there."""
-    return intent.rev_version > row.rev_version
+    """The version test: only a greater revision, or its own read anew, may replace what is there."""
+    return intent.revision is None or intent.revision.version > row.rev_version
 
 
 def second_look(

@@ -2,14 +2,13 @@
 
 from voc_identity.repository.edges import add_edge, edge_page, edges, retract_edge
 from voc_identity.repository.records import (
-    STANDS,
     lock_components,
     members,
     records_of,
     rows,
     rows_or_twins,
 )
-from voc_identity.repository.shapes import EdgeRow, HashKey, KeyState, RecordKey, Row, Twin
+from voc_identity.repository.shapes import EdgeRow, HashKey, KeyState, Noted, RecordKey, Row
 from voc_identity.repository.tenants import (
     Rules,
     configure,
@@ -30,14 +29,13 @@ from voc_identity.repository.written import Written, write
 __all__ = [
     "DERIVED",
     "OWNED",
-    "STANDS",
     "EdgeRow",
     "HashKey",
     "KeyState",
+    "Noted",
     "RecordKey",
     "Row",
     "Rules",
-    "Twin",
     "Written",
     "add_edge",
     "claim_keys",

@@ -5,15 +5,15 @@ from typing import Any
 
 from voc_common.postgres import Transaction
 
-from voc_identity.repository.shapes import WANTED, EdgeRow, RecordKey, ids
+from voc_identity.repository.shapes import IDS, EdgeRow, RecordKey, ids
 
 
 async def edges(tx: Transaction, keys: Iterable[RecordKey]) -> list[EdgeRow]:
     """The manual edges in force that name any of these records."""
     found = await tx.rows(
         "select distinct e.tenant, e.edge, e.kind, e.left_records, e.right_records "
-        f"from identity.edge_record as x join {WANTED} on x.tenant = wanted.tenant and x.record_id = wanted.id "
-        "join identity.edge as e on e.tenant = x.tenant and e.edge = x.edge where e.retracted_at is null",
+        f"from {IDS} join identity.edge_record as n on n.tenant = x.tenant and n.record_id = any(x.wanted) "
+        "join identity.edge as e on e.tenant = n.tenant and e.edge = n.edge where e.retracted_at is null",
         **ids(keys),
     )
     return [

@@ -1,22 +1,23 @@
 """Records by id, by component, by profile and by person."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
 from voc_common.postgres import Transaction
-from voc_common.postgres.arrays import blobs, numbers, texts, unnest
+from voc_common.postgres.arrays import array, blobs, numbers, texts, unnest
 
 from voc_identity.repository.shapes import (
     COLUMNS,
     HASH,
-    ID,
+    IDS,
     OF_R,
-    WANTED,
     HashKey,
+    Noted,
     RecordKey,
     Row,
-    Twin,
+    by_tenant,
+    hashes,
     ids,
     row,
 )
@@ -37,8 +38,8 @@ _LITERALS = {"text": texts, "bytea": blobs, "bigint": numbers, "bool": numbers}
 async def rows(tx: Transaction, keys: Iterable[RecordKey]) -> dict[RecordKey, Row]:
     """Records by id."""
     found: Any = await tx.rows(
-        f"select {OF_R} from identity.record as r join {WANTED} "
-        "on r.tenant = wanted.tenant and r.record_id = wanted.id",
+        f"select {OF_R} from {IDS} cross join lateral (select r.* from identity.record as r "
+        "where r.tenant = x.tenant and r.record_id = any(x.wanted) offset 0) as r",
         **ids(keys),
     )
     return {(r[0], r[1]): row(r) for r in found}
@@ -47,9 +48,9 @@ async def rows(tx: Transaction, keys: Iterable[RecordKey]) -> dict[RecordKey, Ro
 async def lock_components(tx: Transaction, keys: Iterable[RecordKey]) -> None:
     """Lock components by the rows of the records that name them, sorted."""
     await tx.rows(
-        f"select 1 from identity.record as r join {WANTED} "
-        "on r.tenant = wanted.tenant and r.record_id = wanted.id order by r.tenant, r.record_id "
-        "for no key update of r",
+        f"select 1 from {IDS} cross join lateral (select from identity.record as r "
+        "where r.tenant = x.tenant and r.record_id = any(x.wanted) order by r.record_id "
+        "for no key update of r) as r",
         **ids(keys),
     )
 
@@ -57,104 +58,123 @@ async def lock_components(tx: Transaction, keys: Iterable[RecordKey]) -> None:
 async def members(tx: Transaction, components: Iterable[RecordKey]) -> dict[RecordKey, Row]:
     """All records of these components."""
     found: Any = await tx.rows(
-        f"select {OF_R} from identity.record as r join {WANTED} "
-        "on r.tenant = wanted.tenant and r.component = wanted.id",
+        f"select {OF_R} from {IDS} cross join lateral (select r.* from identity.record as r "
+        "where r.tenant = x.tenant and r.component = any(x.wanted) offset 0) as r",
         **ids(components),
     )
     return {(r[0], r[1]): row(r) for r in found}
 
 
-def _twin(noted: str) -> str:
-    """SQL for the twin of a record `x`, if the one that is `noted` still is one.
-
-    Laterals keep the order of the look-ups, and each to its key, whatever the statistics say.
-    """
+def _there(table: str) -> str:
+    """SQL for those of the `arriving` records that a table names."""
     return (
-        f"select r.record_id, r.component, r.person, r.account, r.atom from ({noted} offset 0) as p "
-        "cross join lateral (select r.* from identity.record as r "
-        "where r.tenant = x.tenant and r.record_id = p.record_id offset 0) as r "
-        "where r.record_id < x.id and r.profile = x.hash and r.person <> '' and not r.manual"
+        "select x.tenant, null, r.record_id, null, null, null, null, null, null from arriving as x "
+        f"cross join lateral (select r.record_id from identity.{table} as r "
+        "where r.tenant = x.tenant and r.record_id = any(x.wanted) offset 0) as r"
     )
 
 
-_TWIN = _twin(
-    "select p.record_id from identity.profile as p where p.tenant = x.tenant and p.hash = x.hash"
+# Laterals keep the order of the look-ups, and each to its keys, whatever the statistics say.
+_LOOK = (
+    f"with arriving as materialized (select * from {IDS}), "
+    "noted as materialized (select x.tenant, p.hash, p.record_id "
+    f"from {by_tenant('hash', 'bytea', 'profile_')} "
+    "cross join lateral (select p.hash, p.record_id from identity.profile as p "
+    "where p.tenant = x.tenant and p.hash = any(x.wanted) offset 0) as p), "
+    "telling as materialized (select x.tenant, r.* "
+    "from (select tenant, array_agg(record_id) as wanted from noted group by tenant) as x cross join lateral "
+    "(select r.profile, r.record_id, r.component, r.person, r.account, r.manual, cast(r.ctid as text) as place, cast(r.xmin as text) as made_by "
+    "from identity.record as r where r.tenant = x.tenant and r.record_id = any(x.wanted) and r.profile <> '' "
+    "offset 0) as r) "
+    "select * from telling "
+    "union all select tenant, hash, record_id, '', '', '', false, null, null from noted "
+    "where (tenant, hash) not in (select tenant, profile from telling) "
+    f"union all {_there('record')} union all {_there('edge_record')}"
 )
-_ARRIVING = {**ID, "hash": "bytea"}
-
-
-def _arriving(profiles: Mapping[RecordKey, bytes]) -> dict[str, str]:
-    ordered = sorted(profiles)
-    return {
-        "tenant": texts([t for t, _ in ordered]),
-        "id": texts([i for _, i in ordered]),
-        "hash": blobs([profiles[key] for key in ordered]),
-    }
 
 
 async def rows_or_twins(
     tx: Transaction, profiles: Mapping[RecordKey, bytes]
-) -> tuple[dict[RecordKey, Row], dict[RecordKey, Twin]]:
-    """Records by id, and of those that are not there their twins, in one look; an empty profile has none.
+) -> tuple[dict[RecordKey, Row], dict[RecordKey, Noted], dict[HashKey, Noted]]:
+    """Records by id; the twins of those that are not there; and what is noted of the profiles. An empty one has none.
 
     A twin is an earlier record of the same profile that belongs to a person. Left out are those of components
     of which people said something, and records that people spoke of.
     """
+    wanted = {(tenant, profile) for (tenant, _), profile in profiles.items() if profile}
     found: Any = await tx.rows(
-        f"select x.tenant, x.id, t.record_id, t.component, t.person, t.account, {OF_R} from {unnest(_ARRIVING)} "
-        "left join lateral (select r.* from identity.record as r "
-        "where r.tenant = x.tenant and r.record_id = x.id offset 0) as r on true "
-        f"left join lateral (select * from ({_TWIN}) as t where r.record_id is null and x.hash <> '' and not exists "
-        "(select from identity.edge_record as e where e.tenant = x.tenant and e.record_id = x.id) offset 0) as t "
-        "on true where r.record_id is not null or t.record_id is not null",
-        **_arriving(profiles),
+        _LOOK, **ids(profiles), **{f"profile_{k}": v for k, v in hashes(wanted).items()}
     )
-    there = {(r[0], r[1]): row(r[6:]) for r in found if r[2] is None}
-    return there, {(r[0], r[1]): Twin(*r[2:6]) for r in found if r[2] is not None}
+    named = {(r[0], r[2]) for r in found if r[1] is None}
+    noted = {(r[0], r[1]): Noted(*r[2:]) for r in found if r[1] is not None}
+    twins = {
+        key: twin
+        for key, profile in profiles.items()
+        if (twin := noted.get((key[0], profile)))
+        and twin.person
+        and not twin.manual
+        and twin.record_id < key[1]
+        and key not in named
+    }
+    return await rows(tx, named) if named else {}, twins, noted
 
 
-_SEEN = {"seen_version": "text", "seen_counter": "bigint"}
 MADE = f"insert into identity.record ({COLUMNS}) select * from {unnest(_TYPES, named='made_')}"
-CHANGED = (
-    f"update identity.record as r set {', '.join(f'{c} = x.{c}' for c in Row.__struct_fields__[2:])} "
-    f"from {unnest(_TYPES | _SEEN, named='changed_')} "
-    "where r.tenant = x.tenant and r.record_id = x.record_id and not r.erased "
-    "and r.rev_version = x.seen_version and r.counter = x.seen_counter"
-)
-"""Both count what they wrote: a record that is not as it was seen is left out, and then nothing may be kept.
+_SEEN = {"seen_version": "text", "seen_counter": "bigint"}
+_KEY = ("tenant", "record_id")
+_MOVED = ("component", "person", "account", "counter", "decided_at", "manual")
+"""What clustering says of a record; all else is what it told."""
+_told = attrgetter(*(c for c in Row.__struct_fields__ if c not in _MOVED))
+
+
+def _update(columns: Sequence[str], named: str) -> str:
+    given = {c: _TYPES[c] for c in (*_KEY, *columns)} | _SEEN
+    return (
+        f"update identity.record as r set {', '.join(f'{c} = x.{c}' for c in columns)} "
+        f"from {unnest(given, named=named)} "
+        "where r.tenant = x.tenant and r.record_id = x.record_id and not r.erased "
+        "and r.rev_version = x.seen_version and r.counter = x.seen_counter"
+    )
+
+
+CHANGED = _update(Row.__struct_fields__[2:], "changed_")
+MOVED = _update(_MOVED, "moved_")
+"""All of them count what they wrote: a record that is not as it was seen is left out, and then nothing may be kept.
 
 A record that two workers bring at once, with no value in common, is caught here by its former revision and
 counter, or refused as a second one of its id. Its lock comes after those of the components: before them it made deadlocks.
 """
-STANDS = "t.component = x.component and t.person = x.person and t.account = x.account"
-"""The second look-up of a twin: it is where it was, in a component that is locked by now.
+TWIN = (
+    "select r.tenant, r.component, r.person, r.account, r.profile, r.atom from identity.record as r "
+    "where r.ctid = x.place and r.xmin = x.made_by"
+)
+"""The second look-up of a twin: the row that was seen is still there, in a component that is locked by now.
 
 Of a record that is not there people cannot begin to speak meanwhile: that one was looked at is enough.
 """
-_FOLLOWED = dict.fromkeys(
-    ("tenant", "id", "rev_version", "source", "component", "person", "account", "twin"), "text"
-) | {"occurred_at": "bigint", "identifiers": "bytea", "hash": "bytea"}
+_FOLLOWED = {
+    "id": "text", "rev_version": "text", "source": "text", "occurred_at": "bigint", "identifiers": "bytea",
+    "place": "tid", "made_by": "xid",
+}  # fmt: skip
 
 
-def followed_sql(stands: str) -> str:
+def followed_sql(twin: str) -> str:
     """Makes records that follow their twins, and tell what those tell."""
     return (
         "insert into identity.record (tenant, record_id, rev_version, source, occurred_at, identifiers, atom, "
         "component, person, account, counter, decided_at, profile) "
-        "select x.tenant, x.id, x.rev_version, x.source, x.occurred_at, x.identifiers, t.atom, "
-        "x.component, x.person, x.account, 1, cast(:now as bigint), x.hash "
-        f"from {unnest(_FOLLOWED, named='followed_')} "
-        f"cross join lateral ({_twin('select x.twin as record_id')}) as t where {stands}"
+        "select t.tenant, x.id, x.rev_version, x.source, x.occurred_at, x.identifiers, t.atom, "
+        "t.component, t.person, t.account, 1, cast(:now as bigint), t.profile "
+        f"from {unnest(_FOLLOWED, named='followed_')} cross join lateral ({twin} offset 0) as t"
     )
 
 
 PROFILES = (
     f"insert into identity.profile as p (tenant, hash, record_id) select * from {unnest(HASH | {'id': 'text'}, named='profiles_')} "
     "on conflict (tenant, hash) do update set record_id = excluded.record_id "
-    "where excluded.record_id < p.record_id or not exists (select from identity.record as r "
-    "where r.tenant = p.tenant and r.record_id = p.record_id and r.profile = p.hash)"
+    f"where excluded.record_id < p.record_id or p.record_id = any({array('profiles_stale', 'text')})"
 )
-"""Notes a record of each profile, an earlier one or one that still has it instead of the one noted.
+"""Notes a record of each profile, an earlier one than is noted, or instead of one that no longer has it.
 
 Only a hint, which looking for twins does not believe: an erased or edited record may still be noted.
 """
@@ -163,47 +183,64 @@ Only a hint, which looking for twins does not believe: an erased or edited recor
 def records_written(
     changed: Iterable[Row], seen: Mapping[RecordKey, Row]
 ) -> tuple[dict[str, str], int]:
-    """The parameters of `MADE` and `CHANGED`, and how many they must write."""
+    """The parameters of `MADE`, `CHANGED` and `MOVED`, and how many they must write."""
+    made: list[Row] = []
+    told: list[Row] = []
+    moved: list[Row] = []
     ordered = sorted(changed, key=lambda r: r.key)
-    old = [r for r in ordered if r.key in seen]
-    given = _values("made_", [r for r in ordered if r.key not in seen]) | _values("changed_", old)
-    given["changed_seen_version"] = texts([seen[r.key].rev_version for r in old])
-    given["changed_seen_counter"] = numbers([seen[r.key].counter for r in old])
+    for one in ordered:
+        before = seen.get(one.key)
+        if before is None:
+            made.append(one)
+        else:
+            (moved if _told(one) == _told(before) else told).append(one)
+    given = _values("made_", made, _TYPES)
+    for named, rows, columns in (("changed_", told, _TYPES), ("moved_", moved, _KEY + _MOVED)):
+        given |= _values(named, rows, columns)
+        given[f"{named}seen_version"] = texts([seen[r.key].rev_version for r in rows])
+        given[f"{named}seen_counter"] = numbers([seen[r.key].counter for r in rows])
     return given, len(ordered)
 
 
-def followed_written(rows: Iterable[Row], twins: Mapping[RecordKey, Twin]) -> dict[str, str]:
-    """The parameters of `followed_sql`, but for the moment of decision."""
-    ordered = sorted(rows, key=lambda r: r.key)
+def followed_written(rows: Collection[Row], twins: Mapping[RecordKey, Noted]) -> dict[str, str]:
+    """The parameters of `followed_sql`, but for the moment of decision; `rows` are sorted."""
+    seen = [twins[r.key] for r in rows]
     return {
-        "followed_tenant": texts([r.tenant for r in ordered]),
-        "followed_id": texts([r.record_id for r in ordered]),
-        "followed_rev_version": texts([r.rev_version for r in ordered]),
-        "followed_source": texts([r.source for r in ordered]),
-        "followed_component": texts([r.component for r in ordered]),
-        "followed_person": texts([r.person for r in ordered]),
-        "followed_account": texts([r.account for r in ordered]),
-        "followed_twin": texts([twins[r.key].record_id for r in ordered]),
-        "followed_occurred_at": numbers([r.occurred_at for r in ordered]),
-        "followed_identifiers": blobs([r.identifiers for r in ordered]),
-        "followed_hash": blobs([r.profile for r in ordered]),
+        "followed_id": texts([r.record_id for r in rows]),
+        "followed_rev_version": texts([r.rev_version for r in rows]),
+        "followed_source": texts([r.source for r in rows]),
+        "followed_occurred_at": numbers([r.occurred_at for r in rows]),
+        "followed_identifiers": blobs([r.identifiers for r in rows]),
+        "followed_place": _literal([t.place for t in seen]),
+        "followed_made_by": _literal([t.made_by for t in seen]),
     }
 
 
-def profiles_written(first: Mapping[HashKey, str]) -> dict[str, str]:
-    """The parameters of `PROFILES`: the record to note of each profile."""
-    ordered = sorted(first)
-    return {
-        "profiles_tenant": texts([t for t, _ in ordered]),
-        "profiles_hash": blobs([h for _, h in ordered]),
+def _literal(values: Sequence[str]) -> str:
+    joined = '","'.join(values)
+    return f'{{"{joined}"}}' if values else "{}"
+
+
+def profiles_written(
+    first: Mapping[HashKey, str], noted: Mapping[HashKey, Noted]
+) -> dict[str, str]:
+    """The parameters of `PROFILES`: the record to note of each profile, where another or none is `noted`."""
+    stale = {key: n.record_id for key, n in noted.items() if not n.component}
+    ordered = sorted(
+        key
+        for key, record_id in first.items()
+        if key not in noted or key in stale or record_id < noted[key].record_id
+    )
+    return {f"profiles_{name}": column for name, column in hashes(ordered).items()} | {
         "profiles_id": texts([first[key] for key in ordered]),
+        "profiles_stale": texts([stale[key] for key in ordered if key in stale]),
     }
 
 
-def _values(named: str, rows: Sequence[Row]) -> dict[str, str]:
+def _values(named: str, rows: Sequence[Row], columns: Iterable[str]) -> dict[str, str]:
     return {
-        f"{named}{name}": _LITERALS[kind](list(map(attrgetter(name), rows)))
-        for name, kind in _TYPES.items()
+        f"{named}{name}": _LITERALS[_TYPES[name]](list(map(attrgetter(name), rows)))
+        for name in columns
     }
 
 

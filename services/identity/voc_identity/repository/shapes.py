@@ -43,13 +43,20 @@ class Row(Struct, frozen=True, gc=False):
         return self.tenant, self.record_id
 
 
-class Twin(Struct, frozen=True, gc=False):
-    """An earlier record of the same profile, and whose it is: where it is, another like it belongs too."""
+class Noted(Struct, frozen=True, gc=False):
+    """The record that is noted of a profile and how it was seen to stand: where it is, another like it belongs too.
+
+    Without a component it no longer tells what the profile says. `place` and `made_by` are the row's ctid and
+    xmin, the transaction that wrote it, as text: as long as a row of both can be seen, it is as it was.
+    """
 
     record_id: str
     component: str
     person: str
     account: str
+    manual: bool
+    place: str
+    made_by: str
 
 
 class KeyState(Struct, frozen=True, gc=False):
@@ -73,19 +80,31 @@ COLUMNS = ", ".join(Row.__struct_fields__)
 OF_R = ", ".join(f"r.{c}" for c in Row.__struct_fields__)
 ID = {"tenant": "text", "id": "text"}
 HASH = {"tenant": "text", "hash": "bytea"}
-WANTED = unnest(ID, "wanted")
 WANTED_HASHES = unnest(HASH, "wanted")
+
+
+def by_tenant(value: str, kind: str, named: str = "") -> str:
+    """SQL for keys gathered by tenant, in that order: each a `tenant` with all of its `wanted`.
+
+    Equal to any of those, an index is walked once, in its own order, instead of searched for each.
+    """
+    keys = unnest({"tenant": "text", value: kind}, "x", named)
+    return f"(select tenant, array_agg({value}) as wanted from {keys} group by tenant order by tenant offset 0) as x"
+
+
+IDS = by_tenant("id", "text")
+HASHES = by_tenant("hash", "bytea")
 
 
 def ids(keys: Iterable[RecordKey]) -> dict[str, str]:
     """Record keys as the parameters of `ID`, sorted."""
-    ordered = sorted(set(keys))
+    ordered = sorted(keys)
     return {"tenant": texts([t for t, _ in ordered]), "id": texts([i for _, i in ordered])}
 
 
 def hashes(keys: Iterable[HashKey]) -> dict[str, str]:
     """Keys of values as the parameters of `HASH`, sorted."""
-    ordered = sorted(set(keys))
+    ordered = sorted(keys)
     return {"tenant": texts([t for t, _ in ordered]), "hash": blobs([h for _, h in ordered])}
 
 

@@ -8,6 +8,7 @@ from voc_common.postgres.arrays import blobs, numbers, texts, unnest
 
 from voc_identity.repository.shapes import (
     HASH,
+    HASHES,
     ID,
     OF_R,
     WANTED_HASHES,
@@ -19,32 +20,26 @@ from voc_identity.repository.shapes import (
 )
 
 
-async def claim_keys(
-    tx: Transaction, keys: Collection[HashKey]
-) -> tuple[dict[HashKey, KeyState], set[HashKey]]:
-    """Make the rows of values never seen before; returns what is known of all, and which were made.
+async def claim_keys(tx: Transaction, likely: Mapping[HashKey, str]) -> set[HashKey]:
+    """Make the rows of values that have none, with the component that each will most likely be of; returns which were made.
 
-    Two transactions with the same new value meet here: the second waits for the first to end, and then
-    looks again, which shows it the component. Sorted, so that they cannot wait for each other.
+    Two transactions with the same new value meet here: the second waits for the first to end, and then has
+    to look again, which shows it the component. Sorted, so that they cannot wait for each other.
     """
     found: Any = await tx.rows(
-        f"with wanted as materialized (select * from {unnest(HASH)}), "
-        "made as (insert into identity.key (tenant, hash) select * from wanted on conflict do nothing "
-        "returning tenant, hash) select tenant, hash, '' as component, false as generic, true as made from made "
-        "union all select k.tenant, k.hash, k.component, k.generic, false from identity.key as k "
-        "join wanted on k.tenant = wanted.tenant and k.hash = wanted.hash",
-        **hashes(keys),
+        "insert into identity.key (tenant, hash, component) "
+        f"select * from {unnest(HASH | {'component': 'text'})} "
+        "on conflict do nothing returning tenant, hash",
+        component=texts([likely[k] for k in sorted(likely)]),
+        **hashes(likely),
     )
-    states = {(r[0], r[1]): KeyState(r[2], r[3]) for r in found}
-    if waited := [k for k in keys if k not in states]:
-        states |= await look_up(tx, waited)
-    return states, {(r[0], r[1]) for r in found if r[4]}
+    return {(r[0], r[1]) for r in found}
 
 
 async def hold_free(tx: Transaction, keys: Iterable[HashKey]) -> None:
     """Keep values that nobody holds any more from all others that bring them, until the end; sorted.
 
-    Their rows are there, so that `claim_keys` waits for nobody, and no component's lock orders them.
+    Their rows are there, so nobody waits to make them, and no component's lock orders them.
     """
     await tx.rows(
         f"select 1 from identity.key as k join {WANTED_HASHES} "
@@ -76,8 +71,9 @@ async def hold_generic(
 async def look_up(tx: Transaction, keys: Iterable[HashKey]) -> dict[HashKey, KeyState]:
     """What is known of these values now."""
     found: Any = await tx.rows(
-        "select k.tenant, k.hash, k.component, k.generic from identity.key as k "
-        f"join {WANTED_HASHES} on k.tenant = wanted.tenant and k.hash = wanted.hash",
+        f"select x.tenant, k.hash, k.component, k.generic from {HASHES} "
+        "cross join lateral (select k.hash, k.component, k.generic from identity.key as k "
+        "where k.tenant = x.tenant and k.hash = any(x.wanted) offset 0) as k",
         **hashes(keys),
     )
     return {(r[0], r[1]): KeyState(r[2], r[3]) for r in found}

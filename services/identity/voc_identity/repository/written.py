@@ -9,14 +9,15 @@ from voc_common.postgres import Transaction
 from voc_identity.repository.records import (
     CHANGED,
     MADE,
+    MOVED,
     PROFILES,
-    STANDS,
+    TWIN,
     followed_sql,
     followed_written,
     profiles_written,
     records_written,
 )
-from voc_identity.repository.shapes import HashKey, KeyState, RecordKey, Row, Twin
+from voc_identity.repository.shapes import HashKey, KeyState, Noted, RecordKey, Row
 from voc_identity.repository.values import HELD, KEYS, LEFT, holders_written, keys_written
 
 
@@ -24,20 +25,21 @@ class Written(Struct, frozen=True, gc=False, kw_only=True):
     """What is to be written.
 
     `records` as they are now, with `seen`, what was known of them before; `followed` are new records with
-    the `twins` whose they are; `keys` are values with what is now known of them; `held` and `left` say which
+    the `twins` whose they are, sorted; `keys` are values with what is now known of them; `held` and `left` say which
     records hold which generic values now and no longer (tenant, hash, record id); `profiles` name a record
-    of each.
+    of each, `noted` is what was noted of them before.
     """
 
     now: int
     records: Collection[Row]
     seen: Mapping[RecordKey, Row]
     followed: Collection[Row]
-    twins: Mapping[RecordKey, Twin]
+    twins: Mapping[RecordKey, Noted]
     keys: Mapping[HashKey, KeyState]
     held: Collection[tuple[str, bytes, str]]
     left: Collection[tuple[str, bytes, str]]
     profiles: Mapping[HashKey, str]
+    noted: Mapping[HashKey, Noted]
 
     @property
     def anything(self) -> bool:
@@ -48,9 +50,9 @@ class Written(Struct, frozen=True, gc=False, kw_only=True):
 _PARTS = {"keys": KEYS, "gone": LEFT, "held": HELD, "profiles": PROFILES}
 
 
-def write_sql(stands: str = STANDS) -> str:
-    """The statement that writes all of it and counts the records; `stands` is the twins' second look-up."""
-    counted = {"made": MADE, "changed": CHANGED, "followed": followed_sql(stands)}
+def write_sql(twin: str = TWIN) -> str:
+    """The statement that writes all of it and counts the records; `twin` is the twins' second look-up."""
+    counted = {"made": MADE, "changed": CHANGED, "moved": MOVED, "followed": followed_sql(twin)}
     parts = [f"{name} as ({sql} returning 1)" for name, sql in counted.items()]
     parts += [f"{name} as ({sql})" for name, sql in _PARTS.items()]
     sums = " + ".join(f"(select count(*) from {name})" for name in counted)
@@ -71,7 +73,7 @@ async def write(tx: Transaction, what: Written) -> bool:
             now=what.now,
             **keys_written(what.keys),
             **holders_written(what.held, what.left),
-            **profiles_written(what.profiles),
+            **profiles_written(what.profiles, what.noted),
         )
     except asyncpg.UniqueViolationError:
         return False
