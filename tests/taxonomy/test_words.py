@@ -4,6 +4,7 @@ import time
 
 from hypothesis import given
 from hypothesis import strategies as st
+from voc_taxonomy.domain import words as cutting
 from voc_taxonomy.domain.features import COLUMNS, columns
 from voc_taxonomy.domain.language import LANGUAGES, language, votes
 from voc_taxonomy.domain.words import (
@@ -28,6 +29,34 @@ def test_every_text_has_bounded_sentences_of_words(text: str) -> None:
         assert 0 < len(word) <= MAX_WORD
         assert " " not in word, "a blank would make it a pair"
         word.encode()
+
+
+ODDS = [
+    "but",
+    "however",
+    "on the other hand",
+    "don't",
+    "x''y",
+    "'",
+    ",",
+    ";",
+    ".",
+    "?!",
+    "\n",
+    "\t",
+    " ",
+    "3.5",
+]
+
+
+@given(
+    st.lists(
+        st.one_of(st.sampled_from(ODDS), st.text(st.characters(max_codepoint=127))), max_size=12
+    )
+)
+def test_what_is_quick_about_ascii_changes_nothing(said: list[str]) -> None:
+    for text in (plain("".join(said)), plain(" ".join(said))):
+        assert cutting._ASCII.findall(text) == cutting._TOKEN.findall(text)
 
 
 def test_sentences_end_where_people_change_the_subject() -> None:
