@@ -2,8 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from itertools import groupby
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
@@ -148,9 +147,13 @@ async def rows(
 
 
 async def standing(tx: Transaction, keys: Iterable[RecordKey]) -> dict[RecordKey, tuple[str, bool]]:
-    """By record that is there the version of its revision, and whether it has been erased; given by key."""
-    ids = {tenant: ",".join([i for _, i in own]) for tenant, own in groupby(keys, itemgetter(0))}
-    found: Any = await tx.rows(_STANDING, tenant=texts([*ids]), ids=texts([*ids.values()]))
+    """By record that is there the version of its revision, and whether it has been erased."""
+    ids: dict[str, list[str]] = {}
+    for tenant, record_id in keys:
+        ids.setdefault(tenant, []).append(record_id)
+    found: Any = await tx.rows(
+        _STANDING, tenant=texts([*ids]), ids=texts([",".join(own) for own in ids.values()])
+    )
     return {(tenant, record): (version, erased) for tenant, record, version, erased in found}
 
 
