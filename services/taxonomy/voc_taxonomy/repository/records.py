@@ -111,9 +111,11 @@ _ADD = (
     f"with added as (insert into taxonomy.record ({', '.join(_ARRIVING)}) "
     f"select {', '.join(f'unnest({each})' for each in _ARRAYS)}) "
     f"select x.tenant, x.id from unnest({array('tenant', 'text')}, {array('record_id', 'text')}) as x(tenant, id) "
-    # One look tells that nobody has corrected any of them, which is as good as always so.
-    "where exists (select from taxonomy.correction as c where (c.tenant, c.record_id) "
-    ">= (:first_tenant, :first_id) and (c.tenant, c.record_id) <= (:last_tenant, :last_id)) "
+    # That nobody has corrected any of them is as good as always so, and seen by one look at the first corrected
+    # record from theirs on. Without an order it could be sought among all that the tenant has corrected.
+    "where exists (select from (select c.tenant, c.record_id from taxonomy.correction as c where (c.tenant, "
+    "c.record_id) >= (:first_tenant, :first_id) order by c.tenant, c.record_id limit 1) as c "
+    "where (c.tenant, c.record_id) <= (:last_tenant, :last_id)) "
     "and exists (select from taxonomy.correction as c where c.tenant = x.tenant and c.record_id = x.id)"
 )
 
