@@ -20,7 +20,7 @@ from voc_common.events import (
     TenantConfigured,
 )
 from voc_common.fold import fold
-from voc_common.postgres import Database
+from voc_common.postgres import Database, Transaction
 from voc_common.postgres.migrations import migrate
 from voc_taxonomy.handlers import catalogue, corrections, records
 from voc_taxonomy.handlers.models import Models
@@ -275,6 +275,98 @@ async def test_a_correction_outranks_the_model_and_survives_an_edit_of_all_but_t
     )
     assert not rewritten.decision.human
     assert [c.id for c in rewritten.decision.causes] == ["mobile-crash"]
+
+
+async def test_a_record_that_is_told_anew_is_still_corrected(
+    database: Database, models: Models
+) -> None:
+    """Corrections are kept when the records are emptied for a rebuild."""
+    tenant = "rebuilt"
+    await configured(database, models, tenant)
+    log = [identified(tenant, number, 1, 1, TEXTS[0]) for number in range(3)]
+
+    async def told(tx: Transaction) -> dict[str, list[str]]:
+        found = await records.feedback_identified(tx, fold(log), models)
+        return {
+            e.record_id: [c.id for c in e.decision.causes]
+            for e in found
+            if isinstance(e, FeedbackClassified)
+        }
+
+    model = await database.retried(told)
+    one = sorted(model)[1]
+    await database.retried(
+        lambda tx: corrections.correct(tx, tenant, one, ["login-failure"], "", "ann", models)
+    )
+
+    async def emptied(tx: Transaction) -> None:
+        await tx.run("delete from taxonomy.record where tenant = :tenant", tenant=tenant)
+
+    await database.retried(emptied)
+    assert await database.retried(told) == model | {one: ["login-failure"]}
+
+
+async def test_a_record_that_is_made_meanwhile_is_joined(
+    database: Database, models: Models
+) -> None:
+    """Two workers that both see no record: the second waits, and begins anew when the first has made it."""
+    tenant = "meanwhile"
+    older, newer = identified(tenant, 1, 1, 2, TEXTS[0]), identified(tenant, 1, 2, 1, TEXTS[1])
+    async with database.transaction() as tx:
+        await records.feedback_identified(tx, [older], models)
+        later = asyncio.create_task(
+            database.retried(lambda tx: records.feedback_identified(tx, [newer], models))
+        )
+        await waits(tx)
+    [event] = await later
+    assert event.revision == newer.revision
+    assert event.attribution == older.attribution
+
+
+@pytest.mark.parametrize("kind", [RecordsMoved, RecordsErased])
+async def test_rows_that_are_there_are_locked_before_others_are_made(
+    database: Database, models: Models, kind: type[RecordsMoved | RecordsErased]
+) -> None:
+    """Whoever made the record first, and waited for that which is there, would wait for ever."""
+    tenant = f"order-{kind.__name__}"
+    there, other = sorted([record(1), record(2)])[::-1]
+    numbers = {record(number): number for number in (1, 2)}
+    first = identified(tenant, numbers[there], 1, 1, TEXTS[0])
+    await database.retried(lambda tx: records.feedback_identified(tx, [first], models))
+    revised = identified(tenant, numbers[there], 2, 1, TEXTS[1])
+    arriving = identified(tenant, numbers[other], 1, 1, TEXTS[1])
+    if kind is RecordsMoved:
+        whose = moved(tenant, 1, 3).records + moved(tenant, 2, 3).records
+        event = RecordsMoved(tenant=tenant, records=whose, decided_at=1, reason="test")
+        handler = records.records_moved
+    else:
+        event = RecordsErased(
+            tenant=tenant, records=(record(1), record(2)), decided_at=1, reason="test"
+        )
+        handler = records.records_erased
+    async with database.transaction() as tx:
+        await records.feedback_identified(tx, [revised], models)
+        async with database.transaction() as other_tx:
+            of_people = asyncio.create_task(handler(other_tx, [event], models))
+            await waits(tx)
+            await records.feedback_identified(tx, [arriving], models)
+            await tx.run("commit; begin")
+            await of_people
+    rows = await stored(database, tenant)
+    assert len({(row[2], row[4]) for row in rows.values()}) == 1
+
+
+async def waits(tx: Transaction) -> None:
+    """Until somebody waits for this transaction."""
+    for _ in range(500):
+        found = await tx.row(
+            "select exists (select from pg_locks where not granted and transactionid = "
+            "(select transactionid from pg_locks where pid = pg_backend_pid() and locktype = 'transactionid')) as waits"
+        )
+        if found.waits:
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("nobody waits")
 
 
 async def test_a_text_without_words_is_unknown(database: Database, models: Models) -> None:

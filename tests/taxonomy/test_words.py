@@ -4,7 +4,9 @@ import time
 
 from hypothesis import given
 from hypothesis import strategies as st
-from voc_taxonomy.domain.features import COLUMNS, columns
+from voc_taxonomy.domain import tone
+from voc_taxonomy.domain import words as cutting
+from voc_taxonomy.domain.features import COLUMNS, begun, column_of, columns, ended
 from voc_taxonomy.domain.language import LANGUAGES, language, votes
 from voc_taxonomy.domain.words import (
     MAX_SENTENCES,
@@ -28,6 +30,34 @@ def test_every_text_has_bounded_sentences_of_words(text: str) -> None:
         assert 0 < len(word) <= MAX_WORD
         assert " " not in word, "a blank would make it a pair"
         word.encode()
+
+
+ODDS = [
+    "but",
+    "however",
+    "on the other hand",
+    "don't",
+    "x''y",
+    "'",
+    ",",
+    ";",
+    ".",
+    "?!",
+    "\n",
+    "\t",
+    " ",
+    "3.5",
+]
+
+
+@given(
+    st.lists(
+        st.one_of(st.sampled_from(ODDS), st.text(st.characters(max_codepoint=127))), max_size=12
+    )
+)
+def test_what_is_quick_about_ascii_changes_nothing(said: list[str]) -> None:
+    for text in (plain("".join(said)), plain(" ".join(said))):
+        assert cutting._ASCII.findall(text) == cutting._TOKEN.findall(text)
 
 
 def test_sentences_end_where_people_change_the_subject() -> None:
@@ -81,6 +111,18 @@ def test_columns_are_ascending_and_in_range(word: str) -> None:
     assert where[-1] < COLUMNS
     assert len(where) == len(weights)
     assert min(weights) > 0
+
+
+@given(st.text(max_size=MAX_WORD), st.text(max_size=MAX_WORD))
+def test_a_pair_whose_words_are_hashed_apart_has_its_column(first: str, second: str) -> None:
+    assert ended([begun(first)], [second.encode()]) == [column_of(f"{first} {second}")]
+
+
+def test_pairs_that_tell_something_begin_with_a_word_that_opens() -> None:
+    told = [item for item in tone._SEVERITY if " " in item]
+    told += [f"{first} {second}" for first in tone._NEGATORS for second in tone._VALENCE]
+    assert all(tone.tells(pair) and tone.opens(pair.split(" ")[0]) for pair in told)
+    assert not tone.opens("invoice")
 
 
 def test_columns_never_change() -> None:

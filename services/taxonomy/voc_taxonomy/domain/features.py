@@ -1,5 +1,6 @@
 """Features of words and word pairs: hashed columns, and a static embedding with its tokenizer."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from zlib import crc32
 
@@ -43,6 +44,16 @@ def columns(item: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
 def column_of(pair: str) -> int:
     """The only column of a pair."""
     return _hash(f"b {pair}")
+
+
+def begun(first: str) -> int:
+    """What the hashes of all pairs with this first word have in common."""
+    return crc32(f"b {first} ".encode())
+
+
+def ended(begun: Iterable[int], second: Iterable[bytes]) -> list[int]:
+    """The columns of pairs that began so and have these second words."""
+    return [crc32(word, hashed) & (COLUMNS - 1) for hashed, word in zip(begun, second, strict=True)]
 
 
 def _hash(feature: str) -> int:

@@ -69,6 +69,7 @@ _SCRIPTS = (
     ("th", re.compile(r"[\u0e00-\u0e7f]")),
 )
 
+_ANY_SCRIPT = re.compile("|".join(pattern.pattern for _, pattern in _SCRIPTS))
 _LATIN = re.compile(r"[a-zA-Z]")
 
 
@@ -103,10 +104,12 @@ def language(text: str, counted: Sequence[float]) -> str:
 
 def _written(text: str) -> str:
     """The language whose script a text is written in, if one writes it alone."""
-    latin = len(_LATIN.findall(text[:500]))
+    text = text[:500]
+    # Most that is not ASCII is Latin with an accent or a pound sign in it.
+    if not _ANY_SCRIPT.search(text):
+        return ""
+    latin = len(_LATIN.findall(text))
     for code, pattern in _SCRIPTS:
-        if len(pattern.findall(text[:500])) > (
-            0 if code in ("uk", "ru") and not latin else latin / 2
-        ):
+        if len(pattern.findall(text)) > (0 if code in ("uk", "ru") and not latin else latin / 2):
             return code
     return ""

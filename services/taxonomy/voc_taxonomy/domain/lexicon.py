@@ -4,7 +4,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voc_taxonomy.domain import tone
-from voc_taxonomy.domain.features import COLUMNS, PAIR, WIDTH, Floats, Vectors, column_of, columns
+from voc_taxonomy.domain.features import (
+    COLUMNS,
+    PAIR,
+    WIDTH,
+    Floats,
+    Vectors,
+    begun,
+    columns,
+    ended,
+)
 from voc_taxonomy.domain.language import LANGUAGES, votes
 from voc_taxonomy.domain.model import Model
 from voc_taxonomy.domain.words import MAX_WORD, word
@@ -51,6 +60,9 @@ class Lexicon(dict[str, int]):
         """Be as new; rows that somebody holds stay as they are."""
         self.clear()
         self.names: list[str] = []
+        self._begun: list[int] = []
+        self._ended: list[bytes] = []
+        self._opens: list[bool] = []
         self.rows = self._empty(self.columns + 1024)
         self._fill_columns()
         # Where a pair was looked up last: two positions and that of the row, in one number.
@@ -85,8 +97,7 @@ class Lexicon(dict[str, int]):
         row = noted & ((1 << _BITS) - 1)
         missing = np.flatnonzero(noted ^ row != pair)
         if len(missing):
-            new = zip(first[missing].tolist(), second[missing].tolist(), strict=True)
-            row[missing] = [self._pair(f"{self.name(a)} {self.name(b)}") for a, b in new]
+            row[missing] = self._new_pairs(first[missing], second[missing])
             self._pairs[place[missing]] = pair[missing] | row[missing]
         return row
 
@@ -94,13 +105,19 @@ class Lexicon(dict[str, int]):
         """The word of a row."""
         return self.names[row - self.columns]
 
-    def _pair(self, item: str) -> int:
-        if not tone.tells(item):
-            return int(self._row_of[column_of(item)])
-        known = self.get(item)
-        if known is None:
-            known = self[item] = self._learn(item)
-        return known
+    def _new_pairs(self, first: Rows, second: Rows) -> Rows:
+        """The same, of pairs that were not noted: in texts that nobody has written before a third of all."""
+        firsts, seconds = (first - self.columns).tolist(), (second - self.columns).tolist()
+        hashed = ended(map(self._begun.__getitem__, firsts), map(self._ended.__getitem__, seconds))
+        row = self._row_of[hashed].astype(np.int64)
+        for at, (a, b) in enumerate(zip(firsts, seconds, strict=True)):
+            if self._opens[a] and tone.tells(pair := f"{self.names[a]} {self.names[b]}"):
+                row[at] = self[pair] if pair in self else self._told(pair)
+        return row
+
+    def _told(self, pair: str) -> int:
+        self[pair] = row = self._learn(pair)
+        return row
 
     def _learn(self, item: str) -> int:
         row = self.columns + len(self.names)
@@ -110,6 +127,9 @@ class Lexicon(dict[str, int]):
             self.rows = grown
         self.rows[row] = self.worked_out(item)
         self.names.append(item)
+        self._begun.append(begun(item))
+        self._ended.append(item.encode())
+        self._opens.append(tone.opens(item))
         return row
 
     def worked_out(self, item: str) -> Floats:

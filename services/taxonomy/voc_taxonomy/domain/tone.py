@@ -129,6 +129,14 @@ def tells(pair: str) -> bool:
     return pair in _SEVERITY or valence_of(pair) != 0.0
 
 
+_OPENERS = _NEGATORS | {item.split(" ")[0] for item in _SEVERITY if " " in item}
+
+
+def opens(first: str) -> bool:
+    """Whether any pair with this first word tells something."""
+    return first in _OPENERS
+
+
 def sentiment(valence: Floats, kinds: Sequence[Kind | None]) -> list[float]:
     """Sentiment in (-1, 1) of texts with these summed valences whose causes are of these kinds, if any."""
     x = valence.astype(np.float64) + [_MOOD.get(kind, 0.0) for kind in kinds]

@@ -53,12 +53,15 @@ async def feedback_identified(
     keys = [(e.tenant, e.record_id) for e in batch]
     seen = await repository.standing(tx, keys)
     deciding = {key: e for key, e in zip(keys, batch, strict=True) if _is_newer(e, seen.get(key))}
-    known = [_row(e) for key, e in zip(keys, batch, strict=True) if key not in deciding]
     decided = await _decided(tx, deciding.values(), models)
-    stands = await repository.join(tx, [row for row, _ in decided.values()] + known)
+    revised = deciding.keys() & seen
+    known = [_row(e) for key, e in zip(keys, batch, strict=True) if key not in deciding]
+    await repository.join(tx, known + [decided[key][0] for key in revised])
+    outranked = await repository.add(tx, [decided[k][0] for k in deciding if k not in revised])
+    await _correct(tx, revised | outranked, models)
     # What was there before, or has been corrected, is read as it stands now.
+    stands = deciding.keys() - revised - outranked
     others = [key for key in keys if key not in stands]
-    await _correct(tx, deciding.keys() - stands, models)
     now = await repository.rows(tx, others)
     found: list[Event] = []
     for key, e in zip(keys, batch, strict=True):
@@ -193,7 +196,7 @@ async def records_moved(
             known = newest.get(row.key)
             if known is None or known.att_version < row.att_version:
                 newest[row.key] = row
-    await repository.join(tx, newest.values())
+    await repository.join(tx, list(newest.values()))
     return []
 
 

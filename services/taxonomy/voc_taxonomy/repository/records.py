@@ -5,9 +5,11 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 from msgspec import Struct
 from voc_common.postgres import Transaction
 from voc_common.postgres.arrays import array, texts, unnest
+from voc_common.postgres.database import Retry
 
 RecordKey = tuple[str, str]
 """Tenant and record id."""
@@ -69,33 +71,66 @@ _PARTS = {
 }
 
 
+# Bytes go as they are: as an array literal of hex digits they cost Postgres six times as much.
+_ARRAYS = [f"cast(:{c} as bytea[])" if c in _BLOBS else array(c, "text") for c in _ARRIVING]
+
+_THERE_FIRST = (
+    "left join taxonomy.record as there on there.tenant = x.tenant and there.record_id = x.record_id "
+    'order by there.record_id is null, x.tenant collate "C", x.record_id collate "C"'
+)
+"""The order in which every transaction locks rows `x`: those that are there, then those to be made.
+
+So does a batch of feedback: it joins the former and adds the latter. Whoever took both by key alone could
+hold what that one waits for, and wait for what it holds.
+"""
+
+
 def _join_sql() -> str:
     cases = ", ".join(
         f"{column} = case when {NEWER[part]} then excluded.{column} else r.{column} end"
         for part, columns in _PARTS.items()
         for column in columns
     )
-    # Bytes go as they are: as an array literal of hex digits they cost Postgres six times as much.
-    arrays = ", ".join(
-        f"cast(:{c} as bytea[])" if c in _BLOBS else array(c, "text") for c in _ARRIVING
-    )
+    names = ", ".join(_ARRIVING)
     return (
-        f"with joined as (insert into taxonomy.record as r ({', '.join(_ARRIVING)}) "
-        f"select * from unnest({arrays}) on conflict (tenant, record_id) do update set {cases} "
-        f"where {ERASED_GUARD} and ({' or '.join(NEWER.values())}) "
-        "returning r.tenant, r.record_id, old.record_id is null as made) "
-        "select j.tenant, j.record_id from joined as j where j.made and not exists (select from taxonomy.correction "
-        "as c where c.tenant = j.tenant and c.record_id = j.record_id)"
+        f"insert into taxonomy.record as r ({names}) select x.* from unnest({', '.join(_ARRAYS)}) as x({names}) "
+        f"{_THERE_FIRST} on conflict (tenant, record_id) do update set {cases} "
+        f"where {ERASED_GUARD} and ({' or '.join(NEWER.values())})"
     )
+
+
+_STANDING = (
+    "select r.tenant, r.record_id, r.rev_version, r.erased from "
+    + unnest({"tenant": "text", "ids": "text"}, "wanted")
+    # All of a tenant in one walk along the index: new records stand side by side at its end.
+    + " join taxonomy.record as r on r.tenant = wanted.tenant and r.record_id = any(string_to_array(wanted.ids, ','))"
+)
+
+_ADD = (
+    # Each unnested beside the others, in step: as a table their rows would be kept before the first is inserted.
+    f"with added as (insert into taxonomy.record ({', '.join(_ARRIVING)}) "
+    f"select {', '.join(f'unnest({each})' for each in _ARRAYS)}) "
+    f"select x.tenant, x.id from unnest({array('tenant', 'text')}, {array('record_id', 'text')}) as x(tenant, id) "
+    # That nobody has corrected any of them is as good as always so, and seen by one look at the first corrected
+    # record from theirs on. Without an order it could be sought among all that the tenant has corrected.
+    "where exists (select from (select c.tenant, c.record_id from taxonomy.correction as c where (c.tenant, "
+    "c.record_id) >= (:first_tenant, :first_id) order by c.tenant, c.record_id limit 1) as c "
+    "where (c.tenant, c.record_id) <= (:last_tenant, :last_id)) "
+    "and exists (select from taxonomy.correction as c where c.tenant = x.tenant and c.record_id = x.id)"
+)
 
 
 def _row(found: Any) -> Row:
     return Row(*found)
 
 
-def _ids(keys: Iterable[RecordKey]) -> dict[str, str]:
-    ordered = sorted(set(keys))
-    return {"tenant": texts([t for t, _ in ordered]), "id": texts([i for _, i in ordered])}
+def _ids(keys: Collection[RecordKey]) -> dict[str, str]:
+    return {"tenant": texts([t for t, _ in keys]), "id": texts([i for _, i in keys])}
+
+
+def _columns(rows: Collection[Row]) -> dict[str, Any]:
+    columns = {c: list(map(attrgetter(c), rows)) for c in _ARRIVING}
+    return {c: v if c in _BLOBS else texts(v) for c, v in columns.items()}
 
 
 async def rows(
@@ -115,48 +150,62 @@ async def rows(
 
 async def standing(tx: Transaction, keys: Iterable[RecordKey]) -> dict[RecordKey, tuple[str, bool]]:
     """By record that is there the version of its revision, and whether it has been erased."""
+    ids: dict[str, list[str]] = {}
+    for tenant, record_id in keys:
+        ids.setdefault(tenant, []).append(record_id)
     found: Any = await tx.rows(
-        f"select r.tenant, r.record_id, r.rev_version, r.erased from taxonomy.record as r join {_WANTED} "
-        "on r.tenant = wanted.tenant and r.record_id = wanted.id",
-        **_ids(keys),
+        _STANDING, tenant=texts([*ids]), ids=texts([",".join(own) for own in ids.values()])
     )
     return {(tenant, record): (version, erased) for tenant, record, version, erased in found}
 
 
-async def join(tx: Transaction, arrived: Iterable[Row]) -> set[RecordKey]:
-    """Keep the greater version of every part; an erased row stays as it is.
+async def add(tx: Transaction, made: Sequence[Row]) -> set[RecordKey]:
+    """Make records that were not there, given by key; returns those that somebody has corrected.
 
-    Returns those that stand as they arrived: they were not there before, and nobody has corrected them. What
-    is corrected must be there, so the correction of a record that was not is older than this statement
-    (its row was emptied for a rebuild) and is seen by it.
+    What is corrected must be there, so the correction of a record that was not is older than this statement
+    (its row was emptied for a rebuild) and is seen by it. Raises `Retry` if another one was faster.
     """
-    ordered = sorted(arrived, key=attrgetter("tenant", "record_id"))
-    if not ordered:
+    if not made:
         return set()
-    columns = {c: list(map(attrgetter(c), ordered)) for c in _ARRIVING}
-    found: Any = await tx.rows(
-        _join_sql(), **{c: v if c in _BLOBS else texts(v) for c, v in columns.items()}
-    )
+    first, last = made[0], made[-1]
+    try:
+        found: Any = await tx.rows(
+            _ADD,
+            **_columns(made),
+            first_tenant=first.tenant,
+            first_id=first.record_id,
+            last_tenant=last.tenant,
+            last_id=last.record_id,
+        )
+    except asyncpg.UniqueViolationError:
+        raise Retry("a record of this batch was made meanwhile") from None
     return {(tenant, record_id) for tenant, record_id in found}
 
 
-async def erase(tx: Transaction, keys: Iterable[RecordKey]) -> None:
+async def join(tx: Transaction, arrived: Collection[Row]) -> None:
+    """Keep the greater version of every part; an erased row stays as it is."""
+    if arrived:
+        await tx.run(_join_sql(), **_columns(arrived))
+
+
+async def erase(tx: Transaction, keys: Collection[RecordKey]) -> None:
     """Empty records for good, also such as have not arrived."""
+    ids = _ids(keys)
     await tx.run(
-        "insert into taxonomy.record as r (tenant, record_id, erased) "
-        f"select wanted.tenant, wanted.id, true from {_WANTED} "
+        "insert into taxonomy.record as r (tenant, record_id, erased) select x.tenant, x.record_id, true "
+        f"from unnest({array('tenant', 'text')}, {array('id', 'text')}) as x(tenant, record_id) {_THERE_FIRST} "
         "on conflict (tenant, record_id) do update set rev_version = '', revision = '', text = '', text_hash = '', "
         "att_version = '', attribution = '', dec_version = '', decision = '', erased = true where not r.erased",
-        **_ids(keys),
+        **ids,
     )
     await tx.run(
         f"delete from taxonomy.correction as c using {_WANTED} "
         "where c.tenant = wanted.tenant and c.record_id = wanted.id",
-        **_ids(keys),
+        **ids,
     )
 
 
-async def corrections(tx: Transaction, keys: Iterable[RecordKey]) -> list[Correction]:
+async def corrections(tx: Transaction, keys: Collection[RecordKey]) -> list[Correction]:
     """The corrections of these records that speak of the text they have now, latest last."""
     found = await tx.rows(
         "select c.tenant, c.record_id, c.sequence, c.text_hash, c.causes, c.made_by, c.made_at "
