@@ -148,11 +148,9 @@ def _value(name: str, kind: str, tenant: str, checks: list[str]) -> str:
         "bigint": str(_now()),
         "jsonb": "{}",
         "boolean": "true",
-        "text[]": "{}",
-        "bigint[]": "{}",
         "timestamp with time zone": "now",
     }
-    return plain.get(kind, "1")
+    return plain.get(kind, "{}" if kind.endswith("[]") else "1")
 
 
 def _insert(place: Table | str, row: Row) -> str:
