@@ -74,6 +74,7 @@ async def test_the_scorecard_emptied_and_rebuilt_from_the_archive(system: System
 
 async def test_two_workers_share_the_work_and_drain_when_asked(system: System) -> None:
     """Partitions are shared out, so each does its part; SIGTERM ends a worker in order, and nothing is lost."""
+    await ready(system)
     before = await handled(system)
     telling = await tell(system, 6, 240)
     await shared(system, before, COUNTING, 2)
@@ -88,11 +89,17 @@ async def test_two_workers_share_the_work_and_drain_when_asked(system: System) -
 async def test_four_workers_of_each(system: System) -> None:
     for service in COUNTING:
         system.fleet.start(service, "worker", 2)
-    await asyncio.to_thread(system.fleet.wait_ready)
+    await ready(system)
     before = await handled(system)
     telling = await tell(system, 7, 300)
     await shared(system, before, COUNTING, 4)
     await telling.check()
+
+
+async def ready(system: System) -> None:
+    """Every worker is there and has its partitions: one that has just come has none for a moment."""
+    await asyncio.to_thread(system.fleet.wait_ready)
+    await asyncio.gather(*(system.sharing(system.fleet.of(s, "worker")) for s in COUNTING))
 
 
 async def shared(

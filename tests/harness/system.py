@@ -191,13 +191,18 @@ class System:
 
     async def alone(self, process: Process, seconds: float = 150) -> None:
         """Wait until a worker holds all partitions of its service: the sessions of all others are over."""
-        topics = services.topics(process.service)
+        await self.sharing([process], seconds)
+
+    async def sharing(self, workers: Sequence[Process], seconds: float = 150) -> None:
+        """Wait until these workers of a service hold all its partitions among them, each of them some."""
         counts = await bus.partition_counts(self.kafka, self.namespace)
+        every = sum(counts[t] for t in services.topics(workers[0].service))
         async with asyncio.timeout(seconds):
             while True:
                 self.fleet.tend()
-                _, page = await asyncio.to_thread(process.get, "/readyz")
-                if isinstance(page, dict) and page["partitions"] == sum(counts[t] for t in topics):
+                pages = [(await asyncio.to_thread(w.get, "/readyz"))[1] for w in workers]
+                held = [int(page["partitions"]) if isinstance(page, dict) else 0 for page in pages]
+                if sum(held) == every and min(held) > 0:
                     return
                 await asyncio.sleep(0.1)
 
