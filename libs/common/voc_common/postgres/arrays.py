@@ -15,9 +15,12 @@ _encode = msgspec.json.Encoder().encode
 def array(name: str, kind: str) -> str:
     """SQL for the parameter `name` as an array of `kind`; sent by `texts` (also for jsonb), `numbers` or `blobs`."""
     given = f"cast(:{name} as text)"
-    if kind in ("text", "jsonb"):
-        return f"(string_to_array({given}, chr(ascii({given})), chr(ascii({given}) + 1)))[3:]"
-    return f"cast({given} as {kind}[])"
+    return split(given) if kind in ("text", "jsonb") else f"cast({given} as {kind}[])"
+
+
+def split(given: str) -> str:
+    """SQL for what `texts` has made, an expression, as an array."""
+    return f"(string_to_array({given}, chr(ascii({given})), chr(ascii({given}) + 1)))[3:]"
 
 
 def unnest(columns: dict[str, str], rows: str = "x", named: str = "") -> str:

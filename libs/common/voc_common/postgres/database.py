@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
@@ -274,6 +274,19 @@ class Database:
 
 class Retry(Exception):
     """A transaction found that it must begin anew, for example with a wider set of locks."""
+
+
+class AlreadyThere(Retry):
+    """A row that was taken to be new is there, which another transaction has just made; this one is lost."""
+
+
+@contextlib.contextmanager
+def taken_as_new() -> Generator[None]:
+    """Around a plain insert of rows that were looked for and not found: raises `AlreadyThere` where one is."""
+    try:
+        yield
+    except asyncpg.UniqueViolationError as error:
+        raise AlreadyThere("a row was made meanwhile") from error
 
 
 @contextlib.asynccontextmanager

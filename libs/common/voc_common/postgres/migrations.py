@@ -18,8 +18,8 @@ _ROLES: Sequence[Role] = ("owner", "api", "worker")
 _STATISTICS = 10
 """Most frequent values and buckets kept of a column: a tenth of what is usual, from a tenth of the rows.
 
-Rows are looked up by their keys, whatever is known of them; to read and sort 30,000 wide rows each time a table
-has grown by a tenth took a second of every minute at full load.
+Rows are looked up by their keys, whatever is known of them; reading and sorting 30,000 wide rows each time a
+table has grown by a tenth gains them nothing.
 """
 _LOCK = 0x766F63  # "voc": two migrations at once would create roles and schemas twice
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Collection, Mapping
 
-import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 from msgspec import Struct
-from voc_common.postgres import Transaction
+from voc_common.postgres import AlreadyThere, Transaction, taken_as_new
 
 from voc_identity.repository.records import (
     CHANGED,
@@ -66,15 +65,16 @@ async def write(tx: Transaction, what: Written) -> bool:
     """Write it; False if a record or a twin is no longer as it was seen, then nothing may be kept."""
     given, expected = records_written(what.records, what.seen)
     try:
-        row = await tx.row(
-            WRITE,
-            **given,
-            **followed_written(what.followed, what.twins),
-            now=what.now,
-            **keys_written(what.keys),
-            **holders_written(what.held, what.left),
-            **profiles_written(what.profiles, what.noted),
-        )
-    except asyncpg.UniqueViolationError:
+        with taken_as_new():
+            row = await tx.row(
+                WRITE,
+                **given,
+                **followed_written(what.followed, what.twins),
+                now=what.now,
+                **keys_written(what.keys),
+                **holders_written(what.held, what.left),
+                **profiles_written(what.profiles, what.noted),
+            )
+    except AlreadyThere:
         return False
     return row.records == expected + len(what.followed)

@@ -14,8 +14,9 @@ async def settled(
 ) -> tuple[list[Outcome], bool]:
     """What becomes of each (record_id, arrival), and whether all the records are new; stores the latest revisions.
 
-    They are given in order of record ids, and those of a record in order of receipt. One statement takes the first arrival of every record if it is plainly newer, and locks all the
-    records; what it left is looked at in new statements, which see the last state behind those locks.
+    They are given in order of record ids, and those of a record in order of receipt. One statement takes the first
+    arrival of every record if it is plainly newer, and locks all the records; what it left is looked at in new
+    statements, which see the last state behind those locks.
     """
     places: dict[str, list[int]] = {}
     for place, (record_id, _) in enumerate(arrived):

@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from itertools import accumulate
 
-import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 from msgspec import Struct
 from voc_common.events import Kind, Lane
-from voc_common.postgres import Transaction
+from voc_common.postgres import AlreadyThere, Transaction, taken_as_new
 from voc_common.postgres.arrays import array, numbers
 
 
@@ -71,23 +70,24 @@ async def archive(tx: Transaction, request: Request, rows: Accepted, *, new: boo
     """
     sizes = [len(event) for event in rows.events]
     try:
-        row = await tx.row(
-            _OF_NEW if new else _OF_KNOWN,
-            tenant=request.tenant,
-            event_kind=request.event_kind,
-            lane=request.lane,
-            load=request.load,
-            known_at=request.known_at,
-            traceparent=request.traceparent,
-            ids=joined(rows.ids),
-            revisions=joined(rows.revisions),
-            receipts=numbers(rows.receipts),
-            sources=joined(rows.sources),
-            begins=numbers(accumulate(sizes[:-1], initial=1)),
-            sizes=numbers(sizes),
-            events=b"".join(rows.events),
-        )
-    except asyncpg.UniqueViolationError as error:
+        with taken_as_new():
+            row = await tx.row(
+                _OF_NEW if new else _OF_KNOWN,
+                tenant=request.tenant,
+                event_kind=request.event_kind,
+                lane=request.lane,
+                load=request.load,
+                known_at=request.known_at,
+                traceparent=request.traceparent,
+                ids=joined(rows.ids),
+                revisions=joined(rows.revisions),
+                receipts=numbers(rows.receipts),
+                sources=joined(rows.sources),
+                begins=numbers(accumulate(sizes[:-1], initial=1)),
+                sizes=numbers(sizes),
+                events=b"".join(rows.events),
+            )
+    except AlreadyThere as error:
         if not new:
             raise
         raise AlreadyTold from error

@@ -8,10 +8,10 @@ import msgspec
 from msgspec import Struct
 from voc_common.postgres import Transaction
 from voc_common.postgres.arrays import array, texts, unnest
+from voc_common.postgres.keys import KEYS, NAMES, by_tenant
 
 from voc_scorecard.domain.facts import Fact
 from voc_scorecard.domain.latest import Latest
-from voc_scorecard.repository.keys import KEYS, NAMES, by_tenant
 from voc_scorecard.repository.records import columns, read_fact
 
 PersonKey = tuple[str, str]

@@ -6,9 +6,9 @@ it costs to count each cell up, and no worker waits for another.
 
 from voc_common.postgres import Transaction
 from voc_common.postgres.arrays import numbers, texts
+from voc_common.postgres.keys import NAMES
 
 from voc_scorecard.domain.contributions import Moved
-from voc_scorecard.repository.keys import NAMES
 
 TELL = (
     "insert into scorecard.pulse_told (tenant, bucket, cells, people) "

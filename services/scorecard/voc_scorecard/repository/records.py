@@ -3,16 +3,14 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 import msgspec
 from msgspec import Struct
 from voc_common.events import NONE, Attribution, Decision, Revision, Score
-from voc_common.postgres import Transaction
+from voc_common.postgres import Transaction, taken_as_new
 from voc_common.postgres.arrays import numbers, texts, unnest
-from voc_common.postgres.database import Retry
+from voc_common.postgres.keys import KEYS, NAMES, by_tenant
 
 from voc_scorecard.domain.facts import Fact, fact
-from voc_scorecard.repository.keys import KEYS, NAMES, by_tenant
 
 _encode = msgspec.json.Encoder().encode
 _score = msgspec.json.Decoder(Score).decode
@@ -158,7 +156,7 @@ class Change(Struct, frozen=True, gc=False):
 async def join(tx: Transaction, batch: Sequence[Parts]) -> list[Change]:
     """Join the parts of a batch (one entry per record, sorted) into the record states; what changed.
 
-    Raises `Retry` if another worker made one of the records meanwhile.
+    Raises `AlreadyThere` if another worker made one of the records meanwhile.
     """
     if not batch:
         return []
@@ -173,10 +171,8 @@ async def join(tx: Transaction, batch: Sequence[Parts]) -> list[Change]:
 async def _store(tx: Transaction, batch: Sequence[Parts]) -> list[Change]:
     """Store what is told of records for the first time."""
     if batch:
-        try:
+        with taken_as_new():
             await tx.run(INSERT, **_columns(batch))
-        except asyncpg.UniqueViolationError as error:
-            raise Retry("a record was made meanwhile") from error
     return [Change(p.tenant, p.record, None, _told(p), "") for p in batch]
 
 

@@ -5,11 +5,10 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 from msgspec import Struct
-from voc_common.postgres import Transaction
+from voc_common.postgres import Transaction, taken_as_new
 from voc_common.postgres.arrays import array, texts, unnest
-from voc_common.postgres.database import Retry
+from voc_common.postgres.keys import KEYS, NAMES, by_tenant
 
 RecordKey = tuple[str, str]
 """Tenant and record id."""
@@ -100,10 +99,9 @@ def _join_sql() -> str:
 
 
 _STANDING = (
-    "select r.tenant, r.record_id, r.rev_version, r.erased from "
-    + unnest({"tenant": "text", "ids": "text"}, "wanted")
+    f"select r.tenant, r.record_id, r.rev_version, r.erased from {KEYS} "
     # All of a tenant in one walk along the index: new records stand side by side at its end.
-    + " join taxonomy.record as r on r.tenant = wanted.tenant and r.record_id = any(string_to_array(wanted.ids, ','))"
+    f"join taxonomy.record as r on r.tenant = x.tenant and r.record_id = any({NAMES})"
 )
 
 _ADD = (
@@ -150,12 +148,7 @@ async def rows(
 
 async def standing(tx: Transaction, keys: Iterable[RecordKey]) -> dict[RecordKey, tuple[str, bool]]:
     """By record that is there the version of its revision, and whether it has been erased."""
-    ids: dict[str, list[str]] = {}
-    for tenant, record_id in keys:
-        ids.setdefault(tenant, []).append(record_id)
-    found: Any = await tx.rows(
-        _STANDING, tenant=texts([*ids]), ids=texts([",".join(own) for own in ids.values()])
-    )
+    found: Any = await tx.rows(_STANDING, **by_tenant(keys))
     return {(tenant, record): (version, erased) for tenant, record, version, erased in found}
 
 
@@ -163,12 +156,12 @@ async def add(tx: Transaction, made: Sequence[Row]) -> set[RecordKey]:
     """Make records that were not there, given by key; returns those that somebody has corrected.
 
     What is corrected must be there, so the correction of a record that was not is older than this statement
-    (its row was emptied for a rebuild) and is seen by it. Raises `Retry` if another one was faster.
+    (its row was emptied for a rebuild) and is seen by it. Raises `AlreadyThere` if another one was faster.
     """
     if not made:
         return set()
     first, last = made[0], made[-1]
-    try:
+    with taken_as_new():
         found: Any = await tx.rows(
             _ADD,
             **_columns(made),
@@ -177,8 +170,6 @@ async def add(tx: Transaction, made: Sequence[Row]) -> set[RecordKey]:
             last_tenant=last.tenant,
             last_id=last.record_id,
         )
-    except asyncpg.UniqueViolationError:
-        raise Retry("a record of this batch was made meanwhile") from None
     return {(tenant, record_id) for tenant, record_id in found}
 
 

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable
 
-from voc_common.postgres.arrays import texts
+from voc_common.postgres.arrays import split, texts
 
 KEYS = "unnest(cast(:tenants as text[]), cast(:names as text[])) as x(tenant, names)"
 """A row for each tenant; its parameters are made by `by_tenant`."""
-NAMES = "(string_to_array(x.names, chr(ascii(x.names)), chr(ascii(x.names) + 1)))[3:]"
+NAMES = split("x.names")
 """The names of such a row."""
 
 
 def by_tenant(keys: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """Sorted keys (tenant, name) as the parameters of `KEYS`."""
+    """Keys (tenant, name) as the parameters of `KEYS`, in their order."""
     found: dict[str, list[str]] = {}
     for tenant, name in keys:
         found.setdefault(tenant, []).append(name)
