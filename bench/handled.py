@@ -2,11 +2,14 @@
 
 import cProfile
 import pstats
+import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 from meter import tree_seconds
 from posting import percentiles
@@ -14,6 +17,23 @@ from voc_common.postgres import Database, Transaction
 from voc_local.postgres import Postgres
 
 Handle = Callable[[Transaction, Any], Awaitable[Any]]
+
+
+@contextmanager
+def own_postgres() -> Generator[Postgres]:
+    """A Postgres for one measurement, which is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="voc-bench-") as folder:
+        Path(folder).chmod(0o711)
+        with Postgres(Path(folder) / "postgres") as server:
+            yield server
+
+
+def say(report: dict[str, Any], file: Path | None) -> None:
+    """Print a report as JSON, and keep it where a file is named."""
+    written = msgspec.json.format(msgspec.json.encode(report))
+    print(written.decode())
+    if file:
+        file.write_bytes(written)
 
 
 async def tell(database: Database, handle: Handle, batches: Sequence[Any]) -> list[float]:

@@ -9,7 +9,6 @@ handler and of all of Postgres together; `events_per_second` is by the clock, wa
 
 import argparse
 import asyncio
-import tempfile
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from handled import cost, tell
+from handled import cost, own_postgres, say, tell
 from load import Load
 from reader import vacuum
 from voc_common import versions
@@ -80,10 +79,8 @@ async def run(
 
 def measure(people: int, count: int, *, profile: bool = False) -> dict[str, Any]:
     """On a Postgres of its own, which is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="voc-bench-") as folder:
-        Path(folder).chmod(0o711)
-        with Postgres(Path(folder) / "postgres") as server:
-            return asyncio.run(run(server, people, count, profile=profile))
+    with own_postgres() as server:
+        return asyncio.run(run(server, people, count, profile=profile))
 
 
 def main() -> None:
@@ -96,9 +93,7 @@ def main() -> None:
     parser.add_argument("--report", type=Path)
     asked = parser.parse_args()
     report = measure(asked.people, asked.events, profile=asked.profile)
-    print(msgspec.json.format(msgspec.json.encode(report)).decode())
-    if asked.report:
-        asked.report.write_bytes(msgspec.json.encode(report))
+    say(report, asked.report)
 
 
 if __name__ == "__main__":

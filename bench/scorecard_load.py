@@ -11,16 +11,15 @@ those whose person told something before, `edited` the share that are a new revi
 import argparse
 import asyncio
 import random
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from handled import cost, tell
+from handled import cost, own_postgres, say, tell
 from load import demo_texts
 from reader import vacuum
-from voc_common import gc_settings, versions
+from voc_common import settle_memory, versions
 from voc_common.events import (
     Attribution,
     Cause,
@@ -129,7 +128,7 @@ async def run(
     await tell(database, counting.feedback_classified, list(feedback.seeds()))
     await vacuum(url)
     batches: Sequence[Any] = list(feedback.batches(count, size))
-    gc_settings()
+    settle_memory()
     report = await cost(server, database, counting.feedback_classified, batches, profile=profile)
     await database.close()
     return {"batch": size} | report
@@ -146,10 +145,8 @@ def measure(
 ) -> dict[str, Any]:
     """On a Postgres of its own, which is gone afterwards."""
     feedback = Feedback(people, known, edited)
-    with tempfile.TemporaryDirectory(prefix="voc-bench-") as folder:
-        Path(folder).chmod(0o711)
-        with Postgres(Path(folder) / "postgres") as server:
-            return asyncio.run(run(server, feedback, count, size, profile=profile))
+    with own_postgres() as server:
+        return asyncio.run(run(server, feedback, count, size, profile=profile))
 
 
 def main() -> None:
@@ -167,9 +164,7 @@ def main() -> None:
     report = measure(
         asked.events, asked.batch, asked.people, asked.known, asked.edited, profile=asked.profile
     )
-    print(msgspec.json.format(msgspec.json.encode(report)).decode())
-    if asked.report:
-        asked.report.write_bytes(msgspec.json.encode(report))
+    say(report, asked.report)
 
 
 if __name__ == "__main__":

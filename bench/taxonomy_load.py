@@ -9,14 +9,13 @@ The texts are those of the demo's company; the bus is not included. The first 20
 import argparse
 import asyncio
 import random
-import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from handled import cost, tell
+from handled import cost, own_postgres, say, tell
 from load import demo_texts
 from reader import vacuum
 from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingTypeStubs]
@@ -89,10 +88,8 @@ def measure(
     count: int, size: int = 1000, edited: float = 0.0, *, profile: bool = False
 ) -> dict[str, Any]:
     """On a Postgres of its own, which is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="voc-bench-") as folder, threadpool_limits(1):
-        Path(folder).chmod(0o711)
-        with Postgres(Path(folder) / "postgres") as server:
-            return asyncio.run(run(server, count, size, edited, profile=profile))
+    with own_postgres() as server, threadpool_limits(1):
+        return asyncio.run(run(server, count, size, edited, profile=profile))
 
 
 def main() -> None:
@@ -106,9 +103,7 @@ def main() -> None:
     parser.add_argument("--report", type=Path)
     asked = parser.parse_args()
     report = measure(asked.events, asked.batch, asked.edited, profile=asked.profile)
-    print(msgspec.json.format(msgspec.json.encode(report)).decode())
-    if asked.report:
-        asked.report.write_bytes(msgspec.json.encode(report))
+    say(report, asked.report)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def _require_free(host: str, port: int, name: str) -> None:
 
 def _serve(app: Any) -> int:
     import uvicorn  # noqa: PLC0415
-    from voc_common import gc_settings  # noqa: PLC0415
+    from voc_common import settle_memory  # noqa: PLC0415
     from voc_common.http.protocol import Protocol  # noqa: PLC0415
 
     settings = app.state.voc.settings
@@ -85,7 +85,7 @@ def _serve(app: Any) -> int:
     # uvicorn raises the signal again once it has ended; by then it has been heeded.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _heeded)
-    gc_settings()
+    settle_memory()
     server.run()
     return 0 if server.started else 3
 

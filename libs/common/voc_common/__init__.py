@@ -8,7 +8,7 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 _KEPT = 32 * 1024 * 1024
 
 
-def gc_settings() -> None:
+def settle_memory() -> None:
     """Settle the memory of a service: events are `gc=False` Structs, so the collector need not look often.
 
     What a batch has freed is kept for the next: else it goes back to the system each time, and every page of

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from voc_common import gc_settings, telemetry
+from voc_common import settle_memory, telemetry
 from voc_common.bus import BusError, Consumer, PositionLost, Producer
 from voc_common.postgres import Database, DatabaseAway, Transaction, dead_letters
 from voc_common.postgres.outbox import age, relay
@@ -148,7 +148,7 @@ class _Running:
 
 async def run(worker: Worker) -> int:
     """Run until SIGTERM or SIGINT, then drain; returns the exit code of the process."""
-    gc_settings()
+    settle_memory()
     running = _Running(worker)
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT):

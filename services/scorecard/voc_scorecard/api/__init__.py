@@ -1,7 +1,7 @@
 """The HTTP edge of the scorecard."""
 
 from fastapi import FastAPI
-from voc_common import gc_settings
+from voc_common import settle_memory
 from voc_common.http import create_app
 from voc_common.settings import load
 
@@ -17,5 +17,5 @@ def app() -> FastAPI:
         settings,
         [scorecard.router, series.router, records.router, hot_issues.router, rebuilding.router],
     )
-    gc_settings()
+    settle_memory()
     return found
