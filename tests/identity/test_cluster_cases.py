@@ -218,20 +218,24 @@ def test_a_record_on_both_sides_of_a_cut_is_on_neither():
         assert groups(cluster(records, [cut])) == together((0,), (1,), (2,))
 
 
-def test_the_account_is_the_most_frequent_key_then_the_smallest_then_the_domain():
+def test_the_account_is_what_most_different_records_name_then_the_first_then_the_domain():
     def account(*told: tuple[tuple[str, ...], tuple[str, ...]]) -> str:
+        # The higher the number, the earlier the id: what is told first here is the earliest.
         records = [
-            msgspec.structs.replace(record(n, email="a"), accounts=accounts, domains=domains)
+            msgspec.structs.replace(
+                record(len(told) - n, email="a"), accounts=accounts, domains=domains
+            )
             for n, (accounts, domains) in enumerate(told)
         ]
         (person,) = cluster(records).persons
         return person.account
 
     assert account(((), ()), ((), ())) == ""
-    assert account((("b",), ()), (("a",), ()), (("b",), ())) == "b"
-    assert account((("b",), ()), (("a",), ("x.com",))) == "a"
-    assert account((("a",), ()), (("b",), ("x.com",))) == "a"
-    assert account(((), ("y.com",)), ((), ("x.com",)), ((), ("y.com",))) == "domain:y.com"
+    assert account((("b",), ()), (("a",), ())) == "b"
+    assert account((("b",), ()), (("a",), ()), (("a",), ("x.com",))) == "a"
+    assert account((("a",), ()), (("b",), ()), (("b",), ())) == "a", "repetition is no evidence"
+    assert account(((), ("y.com",)), ((), ("x.com",))) == "domain:y.com"
+    assert account((("a",), ()), ((), ("x.com",))) == "a"
 
 
 def test_a_record_without_usable_keys_is_not_identifiable():

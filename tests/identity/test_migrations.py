@@ -34,6 +34,7 @@ async def test_atoms_lose_their_ids_and_people_have_spoken(database_url: str) ->
     )
     await connection.execute("insert into identity.key (tenant, hash) values ('alone', 'linking')")
     await connection.execute(f"insert into identity.holder values ('alone', 'linking', '{_ID}')")
+    await connection.execute("insert into identity.tenant (tenant, secret) values ('said', 'key')")
     await migrate(database_url, "identity")
     rows = await connection.fetch(
         "select tenant, atom, manual from identity.record order by tenant, record_id"
@@ -46,6 +47,7 @@ async def test_atoms_lose_their_ids_and_people_have_spoken(database_url: str) ->
         ("said", b"", True),
     ]
     assert await connection.fetchval("select count(*) from identity.holder") == 0
-    forced = "select bool_and(relforcerowsecurity) from pg_class where relnamespace = 'identity'::regnamespace and relname in ('record', 'key', 'holder', 'edge', 'edge_record')"
+    assert await connection.fetchval("select rekeyed_rules < rules from identity.tenant"), "read anew"
+    forced = "select bool_and(relforcerowsecurity) from pg_class where relnamespace = 'identity'::regnamespace and relname in ('record', 'key', 'holder', 'edge', 'edge_record', 'tenant')"
     assert await connection.fetchval(forced)
     await connection.close()

@@ -126,7 +126,7 @@ def _agree(records: Sequence[Record], rules: Rules, generic: AbstractSet[bytes])
     return all(compatible(a, b) for i, a in enumerate(listed) for b in listed[i + 1 :])
 
 
-def _person(records: list[Record], component: str, generic: AbstractSet[bytes]) -> Person:
+def _person(records: Sequence[Record], component: str, generic: AbstractSet[bytes]) -> Person:
     return Person(
         records[0].record_id,
         tuple([record.record_id for record in records]),

@@ -1,6 +1,6 @@
 """What clustering reads and what it returns."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from operator import attrgetter
 from typing import Literal
@@ -145,38 +145,29 @@ by_id = attrgetter("record_id")
 """Sort key of records."""
 
 
-def account_of(records: Iterable[Record]) -> str:
-    """The account of a person: the most frequent account key, ties to the smallest.
+def account_of(records: Sequence[Record]) -> str:
+    """The account of a person: the key that most different records name, of equals the one named first.
 
-    Without one, `domain:` and the most frequent business domain; without that, empty.
+    Without one, `domain:` and the business domain by the same rule; without that, empty. `records` are
+    in order of ids. Those that tell exactly the same count once: an account that repetition could tip would
+    restate all that its person ever said whenever one of two accounts is named once more.
     """
-    accounts: dict[str, int] = {}
-    domains: dict[str, int] = {}
-    for record in records:
-        for account in record.accounts:
-            accounts[account] = accounts.get(account, 0) + 1
-        for domain in record.domains:
-            domains[domain] = domains.get(domain, 0) + 1
-    if accounts:
-        return _most_frequent(accounts)
-    return "domain:" + _most_frequent(domains) if domains else ""
+    account = _most_named(records, _accounts)
+    if account:
+        return account
+    domain = _most_named(records, _domains)
+    return "domain:" + domain if domain else ""
 
 
-def follows(record: Record, account: str) -> bool:
-    """Whether a person of this account keeps it when one more record like one of its own is added.
-
-    All else that clustering looks at are sets of values, names and people's words, to which a record adds
-    nothing that another of the same profile has not said (`agglomerate` joins those first of all).
-    """
-    if record.accounts:
-        return record.accounts == (account,)
-    if record.domains and account.startswith("domain:"):
-        return record.domains == (account.removeprefix("domain:"),)
-    return True
+_accounts = attrgetter("accounts")
+_domains = attrgetter("domains")
 
 
-def _most_frequent(counts: dict[str, int]) -> str:
-    if len(counts) == 1:
-        return next(iter(counts))
-    most = max(counts.values())
-    return min(key for key, count in counts.items() if count == most)
+def _most_named(records: Sequence[Record], named: Callable[[Record], tuple[str, ...]]) -> str:
+    counts = dict.fromkeys([value for record in records for value in named(record)], 0)
+    if len(counts) < 2:
+        return next(iter(counts), "")
+    for record in {record.of("") for record in records}:
+        for value in named(record):
+            counts[value] += 1
+    return max(counts, key=counts.__getitem__)

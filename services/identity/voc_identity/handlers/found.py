@@ -7,7 +7,7 @@ from msgspec import Struct
 from voc_common.events import Revision
 
 from voc_identity.domain.cluster import cluster
-from voc_identity.domain.records import Cut, Edge, Must, Record, Rules, follows
+from voc_identity.domain.records import Cut, Edge, Must, Record, Rules
 from voc_identity.repository import EdgeRow, HashKey, KeyState, Noted, RecordKey, Row, Written
 
 _Holder = tuple[str, bytes, str]
@@ -42,9 +42,10 @@ class Found:
     """Records and values as they stand, and what is meant to become of some.
 
     `intents` are clustered anew, the rows `following` a twin of `twins` are not. `seen` is what was known of
-    the records that are meant, `noted` of their profiles, `members` all records of the locked components;
+    the records that are meant, `noted` of their profiles, `members` the records of the locked components;
     `atoms_before` are those of `seen`, the `universe` those of all members with the intents carried out.
-    `states` are the values'.
+    `states` are the values'. Those of `members` that are `speakers` stand for all records of their component
+    that tell the same, which go where they go.
     """
 
     rules: Rules
@@ -56,6 +57,7 @@ class Found:
     seen: dict[RecordKey, Row] = field(default_factory=dict[RecordKey, Row])
     atoms_before: dict[RecordKey, Record] = field(default_factory=dict[RecordKey, Record])
     members: dict[RecordKey, Row] = field(default_factory=dict[RecordKey, Row])
+    speakers: set[RecordKey] = field(default_factory=set[RecordKey])
     universe: dict[RecordKey, Record] = field(default_factory=dict[RecordKey, Record])
     states: dict[HashKey, KeyState] = field(default_factory=dict[HashKey, KeyState])
 
@@ -89,6 +91,22 @@ class Found:
             atoms.setdefault(key[0], []).append(atom)
         return atoms
 
+    def carried_out(self, atoms: Mapping[RecordKey, Record]) -> dict[RecordKey, Record]:
+        """These records, the members', with the intents carried out."""
+        universe = dict(atoms)
+        for key, intent in self.intents.items():
+            if intent.told is None:
+                universe.pop(key, None)
+            else:
+                universe[key] = intent.told.atom.of(key[1])
+        return universe
+
+    def spoken_of(self) -> set[RecordKey]:
+        """Components of whose records people have said something: no record speaks for another there."""
+        return {
+            (key[0], row.component) for key in self.speakers if (row := self.members[key]).manual
+        }
+
     def changed(
         self, edges: Iterable[EdgeRow], generic: Mapping[HashKey, bool]
     ) -> dict[RecordKey, Row]:
@@ -100,7 +118,7 @@ class Found:
     def follow(self, key: RecordKey, intent: Intent, twin: Noted) -> bool:
         """Let a record follow its twin, if it is a new one that belongs to the same person."""
         told, revision = intent.told, intent.revision
-        if told is None or revision is None or not follows(told.atom, twin.account):
+        if told is None or revision is None:
             return False
         self.twins[key] = twin
         self.following[key] = Row(
@@ -143,6 +161,7 @@ class Found:
             now=self.now,
             records=changed.values(),
             seen=self.seen | self.members,
+            speakers=self.speakers,
             followed=self.following.values(),
             twins=self.twins,
             keys={k: s for k, s in after if s != self.states.get(k)},

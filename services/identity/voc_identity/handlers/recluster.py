@@ -160,36 +160,40 @@ class _Attempt:
         return components
 
     async def _look_again(self, locked: set[RecordKey], held: Mapping[HashKey, KeyState]) -> None:
-        """The second look-up: what was found before the locks may have been merged or split since."""
-        self.found.members = await repository.members(self.tx, locked) if locked else {}
-        atoms = {k: record_of(r.record_id, r.atom) for k, r in self.found.members.items()}
-        arriving = self.found.arriving()
-        self.found.states = await repository.look_up(
-            self.tx, (held.keys() | hashes(atoms) | arriving) - self.made.keys()
+        """The second look-up: what was found before the locks may have been merged or split since.
+
+        Records that tell the same go together (parted by a value of too many they belong to nobody, all of them),
+        so one speaks for all; but each for itself where one is meant, or people have said something of any.
+        """
+        found = self.found
+        whole = {(k[0], r.component) for k, r in found.seen.items() if r.component}
+        speakers = await repository.speakers(self.tx, locked - whole) if locked - whole else {}
+        found.members = speakers | (await repository.members(self.tx, whole) if whole else {})
+        atoms = {k: record_of(r.record_id, r.atom) for k, r in found.members.items()}
+        found.states = await repository.look_up(
+            self.tx, (held.keys() | hashes(atoms) | found.arriving()) - self.made.keys()
         )
-        missing = second_look(held, self.found.states, locked)
-        stale = {
-            k for k in self.all_intents if k in self.found.members and k not in self.found.seen
-        }
-        stale |= {
-            k for k, r in self.found.seen.items() if r.component and self.found.members.get(k) != r
-        }
-        missing |= {
-            (k[0], self.found.seen[k].component) for k in stale if k in self.found.seen
-        } - locked
+        missing = second_look(held, found.states, locked)
+        stale = {k for k in self.all_intents if k in found.members and k not in found.seen}
+        stale |= {k for k, r in found.seen.items() if r.component and found.members.get(k) != r}
+        missing |= {(k[0], found.seen[k].component) for k in stale if k in found.seen} - locked
         if missing or stale:
             raise _Wider(missing)
-        self.found.states |= self.made
-        self.found.universe = atoms
-        for key, intent in self.found.intents.items():
-            if intent.told is None:
-                self.found.universe.pop(key, None)
-            else:
-                self.found.universe[key] = intent.told.atom.of(key[1])
+        found.states |= self.made
+        found.universe = found.carried_out(atoms)
+        found.speakers = {k for k, r in speakers.items() if r.profile}
+        if manual := found.spoken_of():
+            rows = await repository.members(self.tx, manual)
+            found.members |= rows
+            found.speakers -= rows.keys()
+            found.universe |= {
+                k: record_of(r.record_id, r.atom) for k, r in rows.items() if k not in found.intents
+            }
 
     async def _edges(self) -> list[EdgeRow]:
         """The manual edges of all members; a `must` that leads outside widens the set."""
-        edges = await repository.edges(self.tx, {*self.found.universe, *self.found.intents})
+        each = self.found.members.keys() - self.found.speakers
+        edges = await repository.edges(self.tx, each | self.found.intents.keys())
         ends = {
             (e.tenant, r)
             for e in edges
@@ -246,12 +250,14 @@ class _Attempt:
         found = self.found
         changed = found.changed(edges, generic)
         written = found.written(changed, generic)
-        if written.anything and not await repository.write(self.tx, written):
+        carried = await repository.write(self.tx, written) if written.anything else []
+        if carried is None:
             raise _Wider
         now = changed | found.following
         rows = {k: now.get(k) or found.seen[k] for k in self.all_intents}
         # Also of records that were meant: of one that came in an older revision nothing else is told.
-        return Outcome(rows, [r for k, r in changed.items() if found.moved(k, r)])
+        moved = [r for k, r in changed.items() if found.moved(k, r)]
+        return Outcome(rows, moved + [r for r in carried if r.decided_at == found.now])
 
 
 def accepts(row: Row) -> bool:

@@ -7,6 +7,7 @@ from voc_identity.repository.records import (
     records_of,
     rows,
     rows_or_twins,
+    speakers,
 )
 from voc_identity.repository.shapes import EdgeRow, HashKey, KeyState, Noted, RecordKey, Row
 from voc_identity.repository.tenants import (
@@ -56,6 +57,7 @@ __all__ = [
     "rows",
     "rows_or_twins",
     "rules",
+    "speakers",
     "write",
 ]
 

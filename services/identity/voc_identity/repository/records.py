@@ -57,9 +57,23 @@ async def lock_components(tx: Transaction, keys: Iterable[RecordKey]) -> None:
 
 async def members(tx: Transaction, components: Iterable[RecordKey]) -> dict[RecordKey, Row]:
     """All records of these components."""
+    return await _of_components(tx, components, "select r.*", "")
+
+
+async def speakers(tx: Transaction, components: Iterable[RecordKey]) -> dict[RecordKey, Row]:
+    """Of these components the first record of each profile, and all that have none."""
+    alike = "r.component, r.profile, case when r.profile = '' then r.record_id end"
+    return await _of_components(
+        tx, components, f"select distinct on ({alike}) r.*", f"order by {alike}, r.record_id"
+    )
+
+
+async def _of_components(
+    tx: Transaction, components: Iterable[RecordKey], select: str, order: str
+) -> dict[RecordKey, Row]:
     found: Any = await tx.rows(
-        f"select {OF_R} from {IDS} cross join lateral (select r.* from identity.record as r "
-        "where r.tenant = x.tenant and r.component = any(x.wanted) offset 0) as r",
+        f"select {OF_R} from {IDS} cross join lateral ({select} from identity.record as r "
+        f"where r.tenant = x.tenant and r.component = any(x.wanted) {order} offset 0) as r",
         **ids(components),
     )
     return {(r[0], r[1]): row(r) for r in found}
@@ -144,6 +158,18 @@ MOVED = _update(_MOVED, "moved_")
 A record that two workers bring at once, with no value in common, is caught here by its former revision and
 counter, or refused as a second one of its id. Its lock comes after those of the components: before them it made deadlocks.
 """
+_CARRIED = {"tenant": "text", "was": "text", "profile": "bytea", "speaker": "text"} | {
+    c: _TYPES[c] for c in _MOVED
+}
+CARRIED = (
+    "update identity.record as r set component = x.component, person = x.person, account = x.account, "
+    "manual = x.manual, counter = r.counter + x.counter, "
+    "decided_at = case when x.counter = 0 then r.decided_at else x.decided_at end "
+    f"from {unnest(_CARRIED, named='carried_')} where r.tenant = x.tenant and r.component = x.was "
+    "and r.profile = x.profile and r.record_id <> x.speaker "
+    f"returning {OF_R}"
+)
+"""Takes the records that tell the same as a speaker along with it: their component is locked, so they are all that there are."""
 TWIN = (
     "select r.tenant, r.component, r.person, r.account, r.profile, r.atom from identity.record as r "
     "where r.ctid = x.place and r.xmin = x.made_by"
@@ -200,6 +226,20 @@ def records_written(
         given[f"{named}seen_version"] = texts([seen[r.key].rev_version for r in rows])
         given[f"{named}seen_counter"] = numbers([seen[r.key].counter for r in rows])
     return given, len(ordered)
+
+
+def carried_written(
+    changed: Iterable[Row], seen: Mapping[RecordKey, Row], speakers: Collection[RecordKey]
+) -> dict[str, str]:
+    """The parameters of `CARRIED`, for those of the changed records that are `speakers`."""
+    moves = [(seen[r.key], r) for r in changed if r.key in speakers]
+    counted = [r.counter - before.counter for before, r in moves]
+    return {
+        "carried_was": texts([before.component for before, _ in moves]),
+        "carried_speaker": texts([r.record_id for _, r in moves]),
+        **_values("carried_", [r for _, r in moves], ("tenant", "profile", *_MOVED)),
+        "carried_counter": numbers(counted),
+    }
 
 
 def followed_written(rows: Collection[Row], twins: Mapping[RecordKey, Noted]) -> dict[str, str]:

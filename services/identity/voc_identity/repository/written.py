@@ -6,24 +6,27 @@ from msgspec import Struct
 from voc_common.postgres import AlreadyThere, Transaction, taken_as_new
 
 from voc_identity.repository.records import (
+    CARRIED,
     CHANGED,
     MADE,
     MOVED,
     PROFILES,
     TWIN,
+    carried_written,
     followed_sql,
     followed_written,
     profiles_written,
     records_written,
 )
-from voc_identity.repository.shapes import HashKey, KeyState, Noted, RecordKey, Row
+from voc_identity.repository.shapes import COLUMNS, HashKey, KeyState, Noted, RecordKey, Row, row
 from voc_identity.repository.values import HELD, KEYS, LEFT, holders_written, keys_written
 
 
 class Written(Struct, frozen=True, gc=False, kw_only=True):
     """What is to be written.
 
-    `records` as they are now, with `seen`, what was known of them before; `followed` are new records with
+    `records` as they are now, with `seen`, what was known of them before; those that are `speakers` take along
+    all that tell the same; `followed` are new records with
     the `twins` whose they are, sorted; `keys` are values with what is now known of them; `held` and `left` say which
     records hold which generic values now and no longer (tenant, hash, record id); `profiles` name a record
     of each, `noted` is what was noted of them before.
@@ -32,6 +35,7 @@ class Written(Struct, frozen=True, gc=False, kw_only=True):
     now: int
     records: Collection[Row]
     seen: Mapping[RecordKey, Row]
+    speakers: Collection[RecordKey] = ()
     followed: Collection[Row]
     twins: Mapping[RecordKey, Noted]
     keys: Mapping[HashKey, KeyState]
@@ -55,20 +59,25 @@ def write_sql(twin: str = TWIN) -> str:
     parts = [f"{name} as ({sql} returning 1)" for name, sql in counted.items()]
     parts += [f"{name} as ({sql})" for name, sql in _PARTS.items()]
     sums = " + ".join(f"(select count(*) from {name})" for name in counted)
-    return f"with {', '.join(parts)} select {sums} as records"
+    return (
+        f"with {', '.join(parts)}, carried as ({CARRIED}) select {COLUMNS}, 0 as written from carried "
+        f"union all select {_NONE}, {sums}"
+    )
 
 
+_NONE = ", ".join("null" for _ in Row.__struct_fields__)
 WRITE = write_sql()
 
 
-async def write(tx: Transaction, what: Written) -> bool:
-    """Write it; False if a record or a twin is no longer as it was seen, then nothing may be kept."""
+async def write(tx: Transaction, what: Written) -> list[Row] | None:
+    """Write it; returns the records taken along. None if a record or a twin is no longer as it was seen, then nothing may be kept."""
     given, expected = records_written(what.records, what.seen)
     try:
         with taken_as_new():
-            row = await tx.row(
+            found = await tx.rows(
                 WRITE,
                 **given,
+                **carried_written(what.records, what.seen, what.speakers),
                 **followed_written(what.followed, what.twins),
                 now=what.now,
                 **keys_written(what.keys),
@@ -76,5 +85,8 @@ async def write(tx: Transaction, what: Written) -> bool:
                 **profiles_written(what.profiles, what.noted),
             )
     except AlreadyThere:
-        return False
-    return row.records == expected + len(what.followed)
+        return None
+    *carried, (*_, written) = found
+    if written != expected + len(what.followed):
+        return None
+    return [row(r[:-1]) for r in carried]
