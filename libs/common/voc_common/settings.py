@@ -31,7 +31,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     pool_api: int = 5
     pool_worker: int = 2
     batch: int = 1000
-    linger_ms: int = 2
+    linger_ms: int = 5
     session_timeout_ms: int = 10_000
     drain_seconds: float = 25.0
     stuck_seconds: float = 60.0

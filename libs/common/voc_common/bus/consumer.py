@@ -30,6 +30,7 @@ class Consumer:
         self.turn = asyncio.Lock()
         self.generation = 0
         self._committed: dict[str, set[Any]] = {}
+        self._after_bulk = False
         self._consumer: Any = aiokafka.AIOKafkaConsumer(
             bootstrap_servers=servers,
             group_id=namespace + group,
@@ -61,11 +62,6 @@ class Consumer:
             async with asyncio.timeout(10):
                 await self._consumer.stop()
 
-    def _split(self) -> tuple[list[Any], list[Any]]:
-        assigned = self._consumer.assignment()
-        live = [tp for tp in assigned if not tp.topic.endswith(".bulk")]
-        return live, [tp for tp in assigned if tp.topic.endswith(".bulk")]
-
     async def poll(
         self, limit: int, linger_ms: int, wait_ms: int = 250, *, bulk: int | None = None
     ) -> list[Message]:
@@ -74,25 +70,38 @@ class Consumer:
         Where no live one is there, up to `bulk` messages (0: none, by default `limit`) of any.
         """
         most = limit if bulk is None else bulk
-        live, _ = self._split()
+        self._fetch(True)
+        live = [tp for tp in self._consumer.assignment() if not _is_bulk(tp)]
         found: dict[Any, list[Any]] = {}
         if live:
-            found = await self._get(live, 0 if most else wait_ms, limit)
+            # What is left of an import's fetch would always be there first.
+            patience = linger_ms if self._after_bulk else 0
+            found = await self._get(live, patience if most else wait_ms, limit)
         if not found and most:
             found = await self._get([], wait_ms, most)
+        self._after_bulk = any(map(_is_bulk, found))
         count = sum(map(len, found.values()))
-        lanes = {tp.topic.endswith(".bulk") for tp in found}
-        if 0 < count < limit // 4 and linger_ms and lanes == {False} and live:
+        if 0 < count < limit // 4 and live and not self._after_bulk:
             # A few milliseconds more make a batch: 100 a transaction cost twice as much each as 1,000.
-            await asyncio.sleep(linger_ms / 1000)
-            for tp, more in (await self._get(live, 0, limit - count)).items():
+            for tp, more in (await self._get(live, linger_ms, limit - count)).items():
                 found.setdefault(tp, []).extend(more)
+        if found:
+            self._fetch(False)
         cut = len(self._namespace)
         return [
             Message(tp.topic[cut:], tp.partition, r.offset, r.key or b"", r.value or b"", r.headers)
             for tp, records in found.items()
             for r in records
         ]
+
+    def _fetch(self, wanted: bool) -> None:
+        """Ask the broker for more, or no longer: only while waiting for it, not while a batch is handled.
+
+        The driver has one request at a time. Sent while a batch is handled it brings the first few records that come
+        and the rest waits; sent when all that is busy has brought some (the driver does so after 0.1 s), it waits
+        `fetch_max_wait_ms` for partitions where nothing comes, in which nothing can be asked of the others.
+        """
+        (self._consumer.resume if wanted else self._consumer.pause)(*self._consumer.assignment())
 
     async def _get(self, partitions: list[Any], wait_ms: int, limit: int) -> dict[Any, list[Any]]:
         try:
@@ -165,6 +174,10 @@ class Consumer:
         """Topics that are not there, as far as known: the group goes on without them, and says nothing."""
         cut = len(self._namespace)
         return [t[cut:] for t in self._topics if not self._consumer.partitions_for_topic(t)]
+
+
+def _is_bulk(partition: Any) -> bool:
+    return partition.topic.endswith(".bulk")
 
 
 def _partitions(error: Exception) -> list[Any]:
