@@ -7,6 +7,9 @@ import time
 from collections.abc import AsyncGenerator
 from typing import Any
 
+import aiokafka  # pyright: ignore[reportMissingTypeStubs]
+import pytest
+from aiokafka import TopicPartition, errors  # pyright: ignore[reportMissingTypeStubs]
 from voc_common import bus
 from voc_common.wire import Outgoing
 
@@ -31,22 +34,24 @@ async def reading(line: Any) -> AsyncGenerator[bus.Consumer]:
     )
     await consumer.start()
     try:
-        await line.producer.publish(messages(LIVE) + messages(BULK))
+        mark, marked = secrets.token_bytes(16), 0
+        last = [Outgoing(topic, b"t/r", mark, [], p) for topic in (LIVE, BULK) for p in PARTITIONS]
+        await line.producer.publish(last)
         async with asyncio.timeout(20):
-            while consumer.assigned() < 2 * len(PARTITIONS) or await consumer.lag():
-                await consumer.poll(1000, 0)
+            while marked < len(last):
+                marked += sum(m.value == mark for m in await consumer.poll(1000, 0))
         yield consumer
     finally:
         await consumer.stop()
 
 
-async def taken(consumer: bus.Consumer, count: int) -> float:
-    """Seconds until so many messages have been read."""
-    began, found = time.monotonic(), 0
+async def read(consumer: bus.Consumer, count: int) -> list[bus.Message]:
+    """The next messages, so many at least."""
+    found: list[bus.Message] = []
     async with asyncio.timeout(20):
-        while found < count:
-            found += len(await consumer.poll(1000, 5))
-    return time.monotonic() - began
+        while len(found) < count:
+            found += await consumer.poll(1000, 5)
+    return found
 
 
 async def test_what_comes_behind_a_long_batch_waits_for_no_idle_partition(line: Any) -> None:
@@ -55,12 +60,14 @@ async def test_what_comes_behind_a_long_batch_waits_for_no_idle_partition(line: 
     async with reading(line) as consumer:
         for _ in range(4):
             await line.producer.publish(messages(LIVE))
-            await taken(consumer, len(PARTITIONS))
+            await read(consumer, len(PARTITIONS))
             await line.producer.publish(messages(LIVE))
             await asyncio.sleep(0.3)  # the batch is being handled
-            await taken(consumer, len(PARTITIONS))
+            await read(consumer, len(PARTITIONS))
             await line.producer.publish(messages(LIVE))
-            waits.append(await taken(consumer, len(PARTITIONS)))
+            began = time.monotonic()
+            await read(consumer, len(PARTITIONS))
+            waits.append(time.monotonic() - began)
     assert min(waits) < 0.3, waits
 
 
@@ -78,3 +85,37 @@ async def test_live_records_are_read_amid_what_an_import_has_left(line: Any) -> 
             live += sum(m.topic == LIVE for m in found)
             polls += 1
             assert polls < 100, "of 200 that the import takes"
+
+
+@pytest.mark.parametrize("denials", [2, 1000])
+async def test_a_position_is_lost_when_it_stays_away(
+    line: Any, monkeypatch: pytest.MonkeyPatch, denials: int
+) -> None:
+    """A broker that has just started may deny one that it has not read yet."""
+    place = TopicPartition(line.namespace + LIVE, 3)
+    committed, getmany = aiokafka.AIOKafkaConsumer.committed, aiokafka.AIOKafkaConsumer.getmany
+    asked, told = 0, False
+
+    async def denied(self: Any, partition: Any) -> int | None:
+        nonlocal asked
+        asked += 1
+        return None if asked <= denials else await committed(self, partition)
+
+    async def without_position(self: Any, *args: Any, **more: Any) -> Any:
+        nonlocal told
+        if not told:
+            told = True
+            raise errors.NoOffsetForPartitionError(place)
+        return await getmany(self, *args, **more)
+
+    async with reading(line) as consumer:
+        await line.producer.publish(messages(LIVE))
+        await consumer.commit(await read(consumer, len(PARTITIONS)))
+        monkeypatch.setattr(aiokafka.AIOKafkaConsumer, "committed", denied)
+        monkeypatch.setattr(aiokafka.AIOKafkaConsumer, "getmany", without_position)
+        if denials > 2:
+            with pytest.raises(bus.PositionLost):
+                await consumer.poll(1000, 5)
+        else:
+            assert await consumer.poll(1000, 5) == []
+    assert told

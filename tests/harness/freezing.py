@@ -23,6 +23,10 @@ OPEN = "select pg_advisory_unlock_all()"
 BACKENDS = "select pid, state from pg_stat_activity where client_port = any($1) and backend_xid is not null"
 WAITING = f"{BACKENDS} and wait_event = 'advisory'"
 """Backends of some client ports that have written and wait at the gate."""
+SHOWN = (
+    "select state, wait_event, backend_xid is not null as wrote, now() - state_change as since, left(query, 80) as query "
+    "from pg_stat_activity where client_port = any($1)"
+)
 
 
 async def frozen_in_transaction(
@@ -37,12 +41,13 @@ async def frozen_in_transaction(
     """
     records = f"{process.service}.record"
     frozen = psutil.Process(process.pid)
+    ports: set[int] = set()
     server = await asyncpg.connect(system.database_url)
     try:
         await server.execute(GATE.format(service=process.service))
         async with asyncio.timeout(seconds):
             while True:
-                ports: set[int] = set()
+                ports.clear()
                 while not await server.fetch(WAITING, ports):
                     await asyncio.sleep(0.01)
                     found = set(seen([c.laddr.port for c in frozen.net_connections("tcp4")]))
@@ -55,6 +60,9 @@ async def frozen_in_transaction(
                     return backend
                 # It had waited so long at the gate that Postgres ended its statement.
                 process.thaw()
+    except TimeoutError as error:
+        backends = [dict(b) for b in await server.fetch(SHOWN, ports)]
+        raise AssertionError(f"{process.name} is not to be frozen: {backends}") from error
     finally:
         await server.close()
 

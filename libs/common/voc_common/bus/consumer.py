@@ -13,6 +13,9 @@ from voc_common.bus.messages import MAX_MESSAGE, BusError, Message, PositionLost
 
 log = logging.getLogger(__name__)
 
+_DOUBTS = 3
+"""How often, a second apart, a broker must say that a committed position is not there."""
+
 
 class Consumer:
     """A member of a consumer group that gives micro-batches, live records before bulk ones.
@@ -121,15 +124,29 @@ class Consumer:
 
     async def _begin(self, places: Sequence[Any]) -> None:
         """Read partitions without a committed position from their beginning; raises `PositionLost`."""
+        # A broker that has just started knows no topics yet, and says of their positions that there are none.
+        known = await self._consumer.topics()
         for topic in sorted({tp.topic for tp in places} & self._committed.keys()):
-            # With a topic Kafka deletes the positions in it: what was not read by then is skipped.
-            mine = self._committed[topic]
-            if (
-                not mine.isdisjoint(places)
-                or await self._consumer.committed(next(iter(mine))) is None
-            ):
-                raise PositionLost(f"{topic} was deleted and made anew")
-        await self._consumer.seek_to_beginning(*places)
+            if not await self._settled(topic, places):
+                return  # the driver asks again
+        new = [
+            tp for tp in places if tp.topic in known and await self._consumer.committed(tp) is None
+        ]
+        if new:
+            await self._consumer.seek_to_beginning(*new)
+
+    async def _settled(self, topic: str, places: Sequence[Any]) -> bool:
+        """Whether the broker knows a position that was committed in a topic at once; raises `PositionLost` if it never does.
+
+        With a topic Kafka deletes the positions in it: what was not read by then is skipped.
+        """
+        mine = self._committed[topic]
+        asked = next(iter(mine.intersection(places) or mine))
+        for doubt in range(_DOUBTS):
+            if await self._consumer.committed(asked) is not None:
+                return not doubt
+            await asyncio.sleep(1)
+        raise PositionLost(f"{topic} was deleted and made anew")
 
     async def commit(self, messages: Sequence[Message]) -> None:
         """Commit the positions behind these messages. A lost race is no loss: they are read again."""
