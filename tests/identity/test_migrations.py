@@ -47,7 +47,9 @@ async def test_atoms_lose_their_ids_and_people_have_spoken(database_url: str) ->
         ("said", b"", True),
     ]
     assert await connection.fetchval("select count(*) from identity.holder") == 0
-    assert await connection.fetchval("select rekeyed_rules < rules from identity.tenant"), "read anew"
+    assert await connection.fetchval("select rekeyed_rules < rules from identity.tenant"), (
+        "read anew"
+    )
     forced = "select bool_and(relforcerowsecurity) from pg_class where relnamespace = 'identity'::regnamespace and relname in ('record', 'key', 'holder', 'edge', 'edge_record', 'tenant')"
     assert await connection.fetchval(forced)
     await connection.close()

@@ -107,6 +107,22 @@ async def test_what_holds_them_together_turns_into_a_value_of_too_many_and_back(
     assert len(set(persons.values())) == 4
 
 
+async def test_who_is_noted_as_a_holder_need_not_be_who_speaks(
+    database: Database, settings: IdentitySettings
+) -> None:
+    """An earlier record of the profile came while the value linked nobody; then it links again."""
+    tenant = "noted"
+    numbers = sorted(range(4), key=lambda n: saying(tenant, n).record_id, reverse=True)
+    anns = [saying(tenant, n, PHONE, ANN, named("Ann")) for n in numbers]
+    others = [saying(tenant, 20 + n, PHONE, named(g)) for n, g in enumerate(("Bob", "Cem", "Dora", "Eva"))]  # fmt: skip
+    told, said = World([]), list[Event]()
+    last = saying(tenant, 23, PHONE, named("Bob"), revision=2)
+    for number, event in enumerate([anns[0], *others, *anns[1:], last]):
+        told.events.append(event)
+        said += await deliver(database, settings, [event], random.Random(number))
+        await told_as_stored(database, settings, tenant, told, said)
+
+
 @pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "unguarded"])
 async def test_each_speaks_for_itself_where_people_parted_them(
     database: Database, settings: IdentitySettings, guarded: bool, monkeypatch: pytest.MonkeyPatch

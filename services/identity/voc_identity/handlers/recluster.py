@@ -9,10 +9,11 @@ order is: claim the values, lock the components that they lead to, look again, a
 3. values and records are looked up again. If a component is not among the locked ones, somebody
    merged or split between 1 and 2, or the last holder of a value has gone: everything is given back
    and tried with the wider set;
-4. the pure `cluster` decides on all members; what changed is written, the records last.
+4. the pure `cluster` decides on one record of each profile among the members; what changed is written, the records
+   last, and whoever tells the same goes along.
 
 A new record that tells exactly what an earlier one tells (its twin, most records have one) belongs where
-that one belongs (`follows`): its component is locked as any other, but not clustered. What is written looks
+that one belongs (`Found.follow`): its component is locked as any other, but not clustered. What is written looks
 at the twin again (`repository.records.TWIN`); if it is not as it was seen, everything is given back and tried again.
 """
 
@@ -241,7 +242,9 @@ class _Attempt:
                 atoms[k] = intent.told.atom
         if key[1] in generic_values(atoms.values(), self.found.rules):
             return True
-        outside = {(k[0], rows[k].component) for k in atoms if k not in self.found.universe}
+        # By component: who is noted of a profile need not be who speaks for it.
+        there = {(k[0], r.component) for k, r in self.found.members.items()}
+        outside = {(k[0], r.component) for k, r in rows.items() if k in atoms} - there
         if outside:
             raise _Wider(outside)
         return False
