@@ -119,3 +119,24 @@ async def test_a_position_is_lost_when_it_stays_away(
         else:
             assert await consumer.poll(1000, 5) == []
     assert told
+
+
+async def test_what_was_read_is_not_lost_by_what_goes_wrong_while_waiting_for_more(
+    line: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    getmany = aiokafka.AIOKafkaConsumer.getmany
+    found: list[Any] = []
+
+    async def failing_after(self: Any, *args: Any, **more: Any) -> Any:
+        if any(found):
+            raise errors.KafkaError("away")
+        found.append(await getmany(self, *args, **more))
+        return found[-1]
+
+    async with reading(line) as consumer:
+        await line.producer.publish(messages(LIVE))
+        monkeypatch.setattr(aiokafka.AIOKafkaConsumer, "getmany", failing_after)
+        async with asyncio.timeout(20):
+            while not (told := await consumer.poll(1000, 5)):
+                pass
+    assert len(told) == sum(map(len, found[-1].values()))

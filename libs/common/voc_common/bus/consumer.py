@@ -86,8 +86,10 @@ class Consumer:
         count = sum(map(len, found.values()))
         if 0 < count < limit // 4 and live and not self._after_bulk:
             # A few milliseconds more make a batch: 100 a transaction cost twice as much each as 1,000.
-            for tp, more in (await self._get(live, linger_ms, limit - count)).items():
-                found.setdefault(tp, []).extend(more)
+            # What goes wrong meanwhile is said again by the next poll; these were read, and the next commit would skip them.
+            with contextlib.suppress(BusError, PositionLost):
+                for tp, more in (await self._get(live, linger_ms, limit - count)).items():
+                    found.setdefault(tp, []).extend(more)
         if found:
             self._fetch(False)
         cut = len(self._namespace)
