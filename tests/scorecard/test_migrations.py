@@ -118,7 +118,7 @@ async def test_pulses_counted_before_add_up_with_those_told_since(database_url: 
             rows = "select shard, people from scorecard.pulse where cell = 'all'"
             assert [tuple(row) for row in await connection.fetch(rows)] == [(-1, 11)]
         async with database.transaction() as tx:
-            found = {row.cell: row.people for row in await watch.pulses(tx, "t", 0, 9)}
+            found = {cell: people.tolist() for cell, _, people in await watch.pulses(tx, "t", 0, 9)}
             assert found == {"all": [11], "cause:unknown": [1]}
             assert await watch.first_pulse(tx, "t", 0) == 1
             assert await watch.first_pulse(tx, "t", 2) is None

@@ -23,6 +23,12 @@ def settle_memory() -> None:
     gc.set_threshold(200_000, 50, 50)
 
 
+def give_back_memory() -> None:
+    """Give the system back what long work has freed and no batch will fill; takes milliseconds."""
+    with contextlib.suppress(AttributeError, OSError):  # another C library than glibc
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def collect_garbage(batch: int) -> None:
     """Look for cycles after a batch, the n-th: nearly nothing of it is alive then, amid it all of it would be."""
     gc.collect(2 if batch % 4096 == 0 else 1 if batch % 64 == 0 else 0)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from voc_common import give_back_memory
 from voc_common.events import (
     ActivityIdentified,
     FeedbackClassified,
@@ -33,15 +34,25 @@ SUBSCRIPTIONS: Mapping[type[Any], Handler] = {
 }
 
 
-async def watch(context: Context) -> bool:
-    """Judge the closed buckets of one tenant; True if there was one."""
-    partitions = await context.producer.partitions(topic(FeedbackClassified, "live"))
-    found = await context.database.retried(partial(hot_issues.closed, partitions=partitions))
-    if found is None:
-        return False
-    alarms = await asyncio.to_thread(hot_issues.judge, found)
-    await context.database.retried(partial(hot_issues.conclude, found=found, alarms=alarms))
-    return True
+class _Judging:
+    """The job that judges closed buckets."""
+
+    def __init__(self) -> None:
+        self._judged = False
+
+    async def watch(self, context: Context) -> bool:
+        """Judge the closed buckets of one tenant; True if there was one."""
+        partitions = await context.producer.partitions(topic(FeedbackClassified, "live"))
+        found = await context.database.retried(partial(hot_issues.closed, partitions=partitions))
+        if found is None:
+            if self._judged:
+                self._judged = False
+                await asyncio.to_thread(give_back_memory)
+            return False
+        self._judged = True
+        alarms = await asyncio.to_thread(hot_issues.judge, found)
+        await context.database.retried(partial(hot_issues.conclude, found=found, alarms=alarms))
+        return True
 
 
 async def gather(context: Context) -> bool:
@@ -53,5 +64,5 @@ def worker() -> Worker:
     """The worker, its settings from the environment."""
     settings = load(ScorecardSettings)
     subscriptions = Subscriptions(handlers=SUBSCRIPTIONS, ticks=told.ticked)
-    jobs = (Job("watch", watch, 1.0), Job("shards", gather, 30.0))
+    jobs = (Job("watch", _Judging().watch, 1.0), Job("shards", gather, 30.0))
     return Worker("scorecard", settings, subscriptions, jobs)

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 MINUTE = 60_000_000
 BUCKET = 10 * MINUTE
@@ -90,8 +90,53 @@ class Cells:
         return (moment - self.start) // BUCKET
 
 
-Counts = tuple[Scope, Sequence[int], Sequence[int]]
-"""People of one scope: buckets by number from 1970, and how many each."""
+class People:
+    """People of scopes in buckets, counted up bit by bit; buckets before or behind those given are left out.
+
+    `start` is the number of the first bucket, from 1970.
+    """
+
+    def __init__(self, start: int, buckets: int) -> None:
+        self._start, self._buckets = start, buckets
+        self._rows: dict[Scope, NDArray[Any]] = {}
+
+    def add(self, scope: Scope, at: ArrayLike, people: ArrayLike) -> None:
+        """Add the people of a scope: numbers of buckets, and how many each."""
+        bucket, counts = np.asarray(at, np.int64) - self._start, np.asarray(people, np.int32)
+        row = self._rows.get(scope)
+        # Ten minutes seldom hold many people: half the memory, while sums of some thousands still fit.
+        if row is None:
+            row = self._rows[scope] = np.zeros(self._buckets, np.int16)
+        if row.dtype == np.int16 and counts.max(initial=0) >= 2**12:
+            row = self._rows[scope] = row.astype(np.int32)
+        inside = (bucket >= 0) & (bucket < self._buckets)
+        np.add.at(row, bucket[inside], counts[inside].astype(row.dtype))
+
+    def cells(
+        self,
+        zone: str,
+        places: Mapping[str, Place] | None = None,
+        unwatched: Collection[str] = (),
+    ) -> Cells:
+        """Cells of what was counted, which is gone afterwards.
+
+        Groups are chosen from the scopes that occur: a cause or stage in a segment or product is held
+        against all feedback of that segment or product, if such a row occurs, else against all feedback;
+        `Scope()` must occur for there to be any ratio. Every cause and stage is watched but those causes
+        named in `unwatched` (praise, say).
+        """
+        scopes = tuple(sorted(self._rows))
+        index = {scope: i for i, scope in enumerate(scopes)}
+        kind = np.result_type(np.int16, *self._rows.values())
+        people: NDArray[Any] = np.zeros((len(scopes), self._buckets), kind)
+        for i, scope in enumerate(scopes):
+            people[i] = self._rows.pop(scope)
+        group, theme = _arrange(scopes, index, places or {})
+        watched = np.array(
+            [bool(s.cause or s.stage) and s.cause not in unwatched for s in scopes], np.bool_
+        )
+        start = self._start * BUCKET
+        return Cells(scopes, people, start, zone, group, theme, watched, places or {})
 
 
 def cells_from(
@@ -103,50 +148,18 @@ def cells_from(
     places: Mapping[str, Place] | None = None,
     unwatched: Collection[str] = (),
 ) -> Cells:
-    """Cells of sparse `rows` (scope, bucket start in UTC microseconds, people); see `cells_counted`."""
+    """Cells of sparse `rows` (scope, bucket start in UTC microseconds, people); see `People.cells`."""
     by_scope: dict[Scope, tuple[list[int], list[int]]] = {}
     for scope, moment, people in rows:
         at, counts = by_scope.setdefault(scope, ([], []))
         at.append(moment // BUCKET)
         counts.append(people)
-    counted = [(scope, *columns) for scope, columns in by_scope.items()]
-    return cells_counted(
-        counted, start=start, buckets=buckets, zone=zone, places=places, unwatched=unwatched
-    )
-
-
-def cells_counted(
-    counted: Sequence[Counts],
-    *,
-    start: int,
-    buckets: int,
-    zone: str,
-    places: Mapping[str, Place] | None = None,
-    unwatched: Collection[str] = (),
-) -> Cells:
-    """Cells of what is `counted` of each scope, which occurs once.
-
-    Buckets outside `start` and `buckets` are left out. Groups are chosen from the scopes that occur: a
-    cause or stage in a segment or product is held against all feedback of that segment or product, if
-    such a row occurs, else against all feedback; `Scope()` must occur for there to be any ratio. Every
-    cause and stage is watched but those causes named in `unwatched` (praise, say).
-    """
-    ordered = sorted(counted, key=lambda c: c[0])
-    scopes = tuple(scope for scope, _, _ in ordered)
-    index = {scope: i for i, scope in enumerate(scopes)}
-    most = max((max(people, default=0) for _, _, people in ordered), default=0)
-    # Ten minutes seldom hold many people: half the memory, while sums of duplicates still fit.
-    small = most < 2**12
-    people: NDArray[Any] = np.zeros((len(scopes), buckets), np.int16 if small else np.float32)
-    for row, (_, at, counts) in zip(people, ordered, strict=True):
-        bucket = np.array(at, np.int64) - start // BUCKET
-        inside = (bucket >= 0) & (bucket < buckets)
-        np.add.at(row, bucket[inside], np.array(counts, people.dtype)[inside])
-    group, theme = _arrange(scopes, index, places or {})
-    watched = np.array(
-        [bool(s.cause or s.stage) and s.cause not in unwatched for s in scopes], np.bool_
-    )
-    return Cells(scopes, people, start, zone, group, theme, watched, places or {})
+    if start % BUCKET:
+        raise ValueError("the first bucket must start at a multiple of ten minutes")
+    counted = People(start // BUCKET, buckets)
+    for scope, (at, counts) in by_scope.items():
+        counted.add(scope, at, counts)
+    return counted.cells(zone, places, unwatched)
 
 
 def _arrange(

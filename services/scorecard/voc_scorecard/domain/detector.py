@@ -28,7 +28,7 @@ ONSET_BUCKETS = 5 * DAY_BUCKETS
 ONSET_SLACK = 6.0
 """Log-likelihood by which a start may fall short of the best and still be in the range. Faults that come
 on slowly make Wilks' 1.35 (90 %) far too narrow; this covers 94 % of simulated onsets (bench/hot_issues.py)."""
-_BATCH = 2**18
+_BATCH = 2**16
 """Windows of one width that are looked at together, of as many cells as that is: memory stays bounded."""
 
 
@@ -117,12 +117,12 @@ def evaluate(
     asleep = expected.known_days[day] < policy.warm_up_days
     threshold[asleep] = np.inf
     hourly = (cells.start // BUCKET + np.arange(first, last) + 1) % HOUR_BUCKETS == 0
-    look = _Look(cells, expected, policy)
     watched = np.flatnonzero(cells.watched)
     alarms: list[Alarm] = []
     batch = -(-_BATCH // (last - first))
     for begin in range(0, len(watched), batch):
         rows = watched[begin : begin + batch]
+        look = _Look(cells, rows, expected, policy)
         evidence, holding, window = look.evidence(rows, np.arange(first, last) + 1)
         raised = evidence >= threshold
         held = (holding >= policy.hold) & hourly & ~asleep
@@ -152,13 +152,17 @@ class _Windows:
 
 
 class _Look:
-    """Windows over the running sums of people and expectations."""
+    """Windows of some cells over the running sums of people and expectations."""
 
-    def __init__(self, cells: Cells, expected: Forecast, policy: Policy) -> None:
+    def __init__(self, cells: Cells, rows: Indices, expected: Forecast, policy: Policy) -> None:
         self._cells, self._expected, self._policy = cells, expected, policy
+        # Of these cells and what they are held against alone: those of all would be the most of a judgement's memory.
+        needed = np.unique(np.concatenate((rows, cells.group[rows], cells.theme[rows])))
+        self._place = np.zeros(len(cells.scopes), np.intp)
+        self._place[needed] = np.arange(len(needed))
         # sums of people are whole numbers: half the memory is exact enough
-        self._sums = np.zeros((len(cells.scopes), cells.buckets + 1), np.float32)
-        np.cumsum(cells.people, axis=1, dtype=np.float32, out=self._sums[:, 1:])
+        self._sums = np.zeros((len(needed), cells.buckets + 1), np.float32)
+        np.cumsum(cells.people[needed], axis=1, dtype=np.float32, out=self._sums[:, 1:])
 
     def evidence(self, rows: Indices, ends: Indices) -> tuple[Floats, Floats, Indices]:
         """Most evidence over all windows and over those that hold, and its window; (rows, ends)."""
@@ -245,16 +249,16 @@ class _Look:
 
     def _people(self, rows: Indices, ends: Indices, width: int) -> NDArray[np.float32]:
         """People in the windows of one width, shape (rows, ends)."""
-        cells = rows[:, None]
-        return self._sums[cells, ends] - self._sums[cells, np.maximum(ends - width, 0)]
+        at = self._place[rows][:, None]
+        return self._sums[at, ends] - self._sums[at, np.maximum(ends - width, 0)]
 
     def _span(
         self, rows: Indices, ends: Indices, width: Indices | np.intp
     ) -> tuple[Floats, Floats]:
         begins = np.maximum(ends - width, 0)
-        before = self._expected.before
+        before, at = self._expected.before, self._place[rows]
         return (
-            (self._sums[rows, ends] - self._sums[rows, begins]).astype(np.float64),
+            (self._sums[at, ends] - self._sums[at, begins]).astype(np.float64),
             before(rows, ends) - before(rows, begins),
         )
 
@@ -272,8 +276,8 @@ class _Look:
         the starts within `ONSET_SLACK` of the best.
         """
         begins = np.arange(max(0, end - ONSET_BUCKETS), end)
-        people = (self._sums[row, end] - self._sums[row, begins]).astype(np.float64)
-        before = self._expected.before
+        before, at = self._expected.before, self._place[row]
+        people = (self._sums[at, end] - self._sums[at, begins]).astype(np.float64)
         mean = np.maximum((before(row, end) - before(row, begins)) * ratio, 1e-6)
         more = people > mean
         gain = np.where(

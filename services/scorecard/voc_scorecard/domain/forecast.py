@@ -41,6 +41,8 @@ HALF_LIVE = 0.5
 SLOTS = 168
 RATIO_PRIOR = 10.0
 """People's worth of `no change` in a volume ratio."""
+_ROWS = 64
+"""Cells whose expectations are summed together: what lies between is as large as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +78,11 @@ class Forecast:
 def forecast(cells: Cells) -> Forecast:
     """Expectations for every bucket of `cells`; those of a day rest on days before its guard band only."""
     when = calendar(cells)
-    hourly = np.add.reduceat(cells.people, when.first_bucket, axis=1, dtype=np.float64)
+    # Whole numbers: half the memory is exact enough.
+    hourly = np.add.reduceat(cells.people, when.first_bucket, axis=1, dtype=np.float32)
     levels = _Levels(cells, when, hourly)
-    rate = np.zeros_like(hourly)
     count = len(cells.scopes)
+    rate = np.zeros(hourly.shape)
     shape = np.full((count, when.days), PRIOR_PEOPLE)
     phi = np.ones((count, when.days))
     swing = np.full(when.days, SWING_PRIOR)
@@ -97,7 +100,9 @@ def forecast(cells: Cells) -> Forecast:
     # Sums of whole hours only: what is expected before a bucket must not depend on where the data end.
     size = np.diff(np.append(when.first_bucket, cells.buckets))
     total = np.zeros_like(rate)
-    np.cumsum(rate[:, :-1] * size[:-1], axis=1, out=total[:, 1:])
+    for begin in range(0, count, _ROWS):
+        rows = slice(begin, begin + _ROWS)
+        np.cumsum(rate[rows, :-1] * size[:-1], axis=1, out=total[rows, 1:])
     hour = np.append(when.hour, when.hour[-1:])
     place = np.arange(cells.buckets + 1) - when.first_bucket[hour]
     day_of_bucket = when.day_of_hour[when.hour]
@@ -121,7 +126,7 @@ def volume_ratio(seen: Floats, expected: Floats, towards: Floats | float = 1.0) 
 class _Levels:
     """The state that a day's forecast needs: O(168) numbers per cell, one update per day."""
 
-    def __init__(self, cells: Cells, when: Calendar, hourly: Floats) -> None:
+    def __init__(self, cells: Cells, when: Calendar, hourly: NDArray[np.float32]) -> None:
         count = len(cells.scopes)
         self._cells, self._when, self._hourly = cells, when, hourly
         self._people: Floats = np.zeros(count)
@@ -156,7 +161,7 @@ class _Levels:
             return
         cells, slot = self._cells, self._when.slot_of_hour[hours]
         share = self._when.share_of_hour[hours]
-        seen = self._hourly[:, hours].sum(axis=1)
+        seen = self._hourly[:, hours].sum(axis=1, dtype=np.float64)
         usual = (self._profile[:, slot] * share).sum(axis=1) / 24
         most = self._most(seen, usual)
         cut = np.minimum(seen, most)

@@ -13,7 +13,7 @@ import msgspec
 from voc_common.events import FeedbackClassified, HotIssueChanged
 from voc_common.postgres import Transaction
 
-from voc_scorecard.domain.cells import BUCKET, DAY_BUCKETS, Cells, Counts, Place, cells_counted
+from voc_scorecard.domain.cells import BUCKET, DAY_BUCKETS, Cells, People, Place
 from voc_scorecard.domain.detector import Alarm, Policy, evaluate
 from voc_scorecard.domain.dimensions import scope
 from voc_scorecard.domain.episodes import Episode, episodes
@@ -25,6 +25,8 @@ HISTORY_BUCKETS = 70 * DAY_BUCKETS
 """What the forecast looks back on."""
 STRIDE_BUCKETS = 60 * DAY_BUCKETS
 """What is judged at once: years of history are judged stretch by stretch, in bounded memory."""
+READ_BUCKETS = 10 * DAY_BUCKETS
+"""What is read at once of what was counted."""
 SLACK = 30_000_000
 """A request may have taken its stamp this long before it committed (microseconds)."""
 _encode = msgspec.msgpack.Encoder().encode
@@ -126,19 +128,14 @@ async def _causes(tx: Transaction, tenant: str) -> _Causes:
 
 
 async def _cells(tx: Transaction, watched: Watch, start: int, until: int, known: _Causes) -> Cells:
-    counted: list[Counts] = []
-    for r in await watch.pulses(tx, watched.tenant, start, until):
-        where = scope(r.cell)
-        if where is not None:
-            counted.append((where, r.buckets, r.people))
-    return cells_counted(
-        counted,
-        start=start * BUCKET,
-        buckets=until - start,
-        zone=watched.zone,
-        places=known.places,
-        unwatched=known.unwatched,
-    )
+    counted = People(start, until - start)
+    for begin in range(start, until, READ_BUCKETS):
+        end = min(begin + READ_BUCKETS, until)
+        for cell, buckets, people in await watch.pulses(tx, watched.tenant, begin, end):
+            where = scope(cell)
+            if where is not None:
+                counted.add(where, buckets, people)
+    return counted.cells(watched.zone, known.places, known.unwatched)
 
 
 async def _save(

@@ -1,12 +1,16 @@
 """How far each tenant's buckets are judged, and the counts that judgements are made of."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 from voc_common.postgres import Transaction
 
 from voc_scorecard.repository.pulses import FELT
+
+Pulses = tuple[str, NDArray[np.int32], NDArray[np.int32]]
+"""A cell, buckets by number from 1970, and the people in each."""
 
 
 class Watch(Struct, frozen=True):
@@ -140,16 +144,22 @@ async def judged(tx: Transaction, watch: Watch, bucket: int) -> None:
     )
 
 
-async def pulses(tx: Transaction, tenant: str, start: int, until: int) -> Sequence[Any]:
-    """Buckets in [start, until) and the people in each, two arrays a cell."""
-    return await tx.rows(
-        "select cell, array_agg(bucket) as buckets, array_agg(people) as people from ("
+async def pulses(tx: Transaction, tenant: str, start: int, until: int) -> list[Pulses]:
+    """People in buckets [start, until), of each cell where there are any."""
+    rows = await tx.rows(
+        "select cell, array_send(array_agg(bucket)) as buckets, array_send(array_agg(people)) as people from ("
         f"select cell, bucket, sum(people)::int as people from {FELT} where tenant = :tenant "
         "and bucket >= :start and bucket < :until group by cell, bucket having sum(people) <> 0) as x group by cell",
         tenant=tenant,
         start=start,
         until=until,
     )
+    return [(r.cell, _integers(r.buckets), _integers(r.people)) for r in rows]
+
+
+def _integers(sent: bytes) -> NDArray[np.int32]:
+    """An array of integers as Postgres sends it: a head of five words, then the length and the value of each."""
+    return np.frombuffer(sent, ">i4", offset=20)[1::2]
 
 
 async def first_pulse(tx: Transaction, tenant: str, since: int) -> int | None:
