@@ -24,9 +24,12 @@ def split(given: str) -> str:
 
 
 def unnest(columns: dict[str, str], rows: str = "x", named: str = "") -> str:
-    """SQL for parameters as `rows`, by name of column and type; `named` comes before each parameter's name."""
-    arrays = ", ".join(array(f"{named}{name}", kind) for name, kind in columns.items())
-    return f"unnest({arrays}) as {rows}({', '.join(columns)})"
+    """SQL for parameters as `rows`, by name of column and type; `named` comes before each parameter's name.
+
+    Each unnested beside the others, in step: a function of them all would keep its rows before the first is read.
+    """
+    arrays = [f"unnest({array(named + name, kind)}) as {name}" for name, kind in columns.items()]
+    return f"(select {', '.join(arrays)}) as {rows}"
 
 
 def texts(values: Sequence[str | None]) -> str:
