@@ -7,9 +7,10 @@ import msgspec
 import pytest
 from voc_common import bus, wire
 from voc_common.bus import Message
-from voc_common.events import Tick
-from voc_common.postgres import Database
+from voc_common.events import Event, RecordsErased, Tick
+from voc_common.postgres import Database, Transaction
 from voc_common.postgres.dead_letters import bury, dead_letter, expire
+from voc_common.stage import Stage, Subscriptions
 from voc_common.suspicion import Outage
 from voc_identity.settings import IdentitySettings
 
@@ -167,3 +168,40 @@ async def test_dead_letters_are_gone_before_an_erasure_must_be_done(database: Da
         await expire(tx, "identity", 25.0)
         left = await tx.rows("select id from identity.dead_letter where tenant = 'late'")
     assert [r.id for r in left] == [new.id]
+
+
+async def test_a_transaction_tells_of_no_more_records_than_a_batch_has(
+    line: Any, database: Database
+) -> None:
+    """An event may tell of hundreds of records, and a batch may have a thousand such events."""
+    told: list[list[int]] = []
+
+    async def handle(_: Transaction, events: list[RecordsErased]) -> list[Event]:
+        told.append([len(e.records) for e in events])
+        return []
+
+    sizes = [4] * 30 + [25] + [1] * 30
+    events = [
+        RecordsErased(
+            tenant="wide",
+            records=tuple(f"{n}-{i}" for i in range(size)),
+            decided_at=n,
+            reason="test",
+        )
+        for n, size in enumerate(sizes)
+    ]
+    consumer = bus.Consumer(line.servers, line.namespace, "wide", ["voc.people"], 6_000)
+    await consumer.start()
+    consumed = Subscriptions({RecordsErased: handle})
+    stage = Stage(consumed, database, consumer, line.producer, batch=10)
+    await line.producer.publish(map(wire.encode, events))
+    running = asyncio.create_task(stage.run())
+    async with asyncio.timeout(20):
+        while sum(map(len, told)) < len(events):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    stage.stop()
+    await running
+    await consumer.stop()
+    assert sorted(size for sizes in told for size in sizes) == sorted(sizes)
+    assert [25] in told
+    assert max(sum(sizes) for sizes in told if sizes != [25]) in range(8, 11)

@@ -170,7 +170,7 @@ class Stage:
             groups = self._grouped(decoded)
             for (kind, lane), group in groups.items():
                 shard = group[0].message.partition % 8
-                parts = [[one] for one in group] if suspicious else [group]
+                parts = [[one] for one in group] if suspicious else portions(group, self._batch)
                 for part in parts:
                     done, refused = await self._bisect(kind, part, shard)
                     letters += refused
@@ -270,6 +270,23 @@ class Stage:
                 lane: Lane = "bulk" if at.topic.endswith(".bulk") else "live"
                 out.append(encode_tick(at.tick, topic(following, lane), at.partition))
         return out
+
+
+def portions(group: Sequence[Decoded], most: int) -> list[list[Decoded]]:
+    """A group in parts that tell of at most so many records each, or are one event.
+
+    An event may tell of hundreds of records: a batch of such would be a transaction over any number of them.
+    """
+    found: list[list[Decoded]] = [[]]
+    told = 0
+    for one in group:
+        records = len(getattr(one.event, "records", ())) or 1
+        if found[-1] and told + records > most:
+            found.append([])
+            told = 0
+        found[-1].append(one)
+        told += records
+    return found
 
 
 _LANES: tuple[Lane, ...] = ("live", "bulk")

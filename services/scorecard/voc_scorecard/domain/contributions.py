@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain, pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -11,6 +11,9 @@ from voc_scorecard.domain.chains import WINDOWS, links, within
 from voc_scorecard.domain.facts import Fact
 from voc_scorecard.domain.ranges import BLOCK, DAY, DAYS_PER_BLOCK, ERA, local_grains
 
+T = TypeVar("T")
+_SIGNS = (-1, 1)
+"""Of what was and of what is."""
 ByCell = Counter[str]
 Columns = dict[str, ByCell]
 Moved = dict[tuple[Any, ...], Columns]
@@ -127,12 +130,13 @@ class Delta:
         """Count a person in these watched cells, in the first bucket of its day that was known."""
         self._pulse[tenant, bucket]["people"].add(cells, sign)
 
-    def days(self, tenant: str, cell: str, days: Sequence[int], sign: int) -> None:
-        """Count which of a person's ascending days in a cell another one follows: for people in windows."""
-        for link in links(days):
-            if link:
-                self._linked[tenant, link.began][BEGAN[link.within]].add((cell,), sign)
-                self._linked[tenant, link.ended][ENDED[link.within]].add((cell,), sign)
+    def days(self, tenant: str, cell: str, old: Sequence[int], new: Sequence[int]) -> None:
+        """Count which of a person's ascending days in a cell another one follows, those of now instead of the old."""
+        for sign, days in zip(_SIGNS, apart(old, new), strict=True):
+            for link in links(days):
+                if link:
+                    self._linked[tenant, link.began][BEGAN[link.within]].add((cell,), sign)
+                    self._linked[tenant, link.ended][ENDED[link.within]].add((cell,), sign)
 
     def next_day(self, tenant: str, cells: Collection[str], before: int, day: int) -> None:
         """Count that a person's last day in these cells, `before`, is now followed by `day`."""
@@ -141,15 +145,16 @@ class Delta:
             self._linked[tenant, before][BEGAN[window]].add(cells, 1)
             self._linked[tenant, day][ENDED[window]].add(cells, 1)
 
-    def answers(self, tenant: str, members: Iterable[Fact], sign: int) -> None:
-        """Count a person's scored answers, and which of them later ones to the same question replace."""
-        chains: dict[str, list[Fact]] = defaultdict(list)
-        for answer in sorted([f for f in members if f.metric], key=chain_order):
-            self._answer(tenant, answer, sign)
-            chains[answer.metric].append(answer)
-        for given in chains.values():
-            for answer, following in pairwise(given):
-                self._replacement(tenant, answer, following, sign)
+    def answers(self, tenant: str, old: Iterable[Fact], new: Iterable[Fact]) -> None:
+        """Count a person's scored answers, and which of them later ones to the same question replace, instead of the old."""
+        before, after = _chains(old), _chains(new)
+        for metric in before.keys() | after.keys():
+            sides = apart(before.get(metric, ()), after.get(metric, ()))
+            for sign, given in zip(_SIGNS, sides, strict=True):
+                for answer in given:
+                    self._answer(tenant, answer, sign)
+                for answer, following in pairwise(given):
+                    self._replacement(tenant, answer, following, sign)
 
     def answer(self, tenant: str, before: Fact | None, answer: Fact) -> None:
         """Count a person's new last answer to a question, which replaces the one `before`."""
@@ -190,6 +195,29 @@ class Delta:
             "pulse": _rolled(self._pulse, lambda key: [key]),
             "score": _beside(_rolled(self._score, _by_days), _rolled(self._replaced, _by_eras)),
         }
+
+
+def _chains(members: Iterable[Fact]) -> dict[str, list[Fact]]:
+    """The answers to each question, in order."""
+    found: dict[str, list[Fact]] = defaultdict(list)
+    for answer in sorted([f for f in members if f.metric], key=chain_order):
+        found[answer.metric].append(answer)
+    return found
+
+
+def apart(old: Sequence[T], new: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
+    """The parts in which two sequences differ, with what both have on either side: links to others are the same."""
+    shorter = min(len(old), len(new))
+    begin = 0
+    while begin < shorter and old[begin] == new[begin]:
+        begin += 1
+    end = 0
+    while end < shorter - begin and old[-1 - end] == new[-1 - end]:
+        end += 1
+    if begin == len(old) == len(new):
+        return (), ()
+    first, rest = max(begin - 1, 0), max(end - 1, 0)
+    return old[first : len(old) - rest], new[first : len(new) - rest]
 
 
 def _beside(moved: Moved, links: Moved) -> Moved:

@@ -204,6 +204,28 @@ def latest_of(members: Collection[Fact]) -> Latest:
     return Latest(_grouped(seen), _first(known), tuple([answers[m] for m in sorted(answers)]))
 
 
+def joined(latest: Latest, came: Iterable[Fact]) -> Latest:
+    """The latest state of a person of whom more is known now: that of all its facts, in any order."""
+    seen = {cell: (group.day, group.bucket) for group in latest.seen for cell in group.cells}
+    last = latest.seen[-1].day if latest.seen else None
+    known, answers = list(latest.known), {a.metric: a for a in latest.answers}
+    for fact in came:
+        for cell in fact.cells:
+            day, bucket = seen.get(cell, (fact.day, fact.bucket))
+            if day <= fact.day:
+                first = min(bucket, fact.bucket) if day == fact.day else fact.bucket
+                seen[cell] = fact.day, first
+        if last is None or last < fact.day:
+            last, known = fact.day, []
+        if last == fact.day and fact.watched:
+            known.append(Known(fact.known, single_in(fact.watched)))
+        if fact.metric:
+            before = answers.get(fact.metric)
+            if before is None or (before.at, before.record) < chain_order(fact):
+                answers[fact.metric] = _answer(fact)
+    return Latest(_grouped(seen), _first(known), tuple([answers[m] for m in sorted(answers)]))
+
+
 def _grouped(cells: Mapping[str, tuple[int, int]]) -> tuple[Seen, ...]:
     groups: dict[tuple[int, int], list[str]] = {}
     for cell in sorted(cells):

@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 from msgspec import Struct
 
 from voc_scorecard.domain.contributions import Delta, chain_order, presence
 from voc_scorecard.domain.facts import Fact
-from voc_scorecard.domain.latest import Latest, follow, in_order, latest_of
+from voc_scorecard.domain.latest import Latest, follow, in_order
 
 
 class Moves(Struct):
@@ -47,26 +48,23 @@ def count_new(delta: Delta, tenant: str, moves: Moves, latest: Latest | None) ->
     return latest
 
 
-def recount(delta: Delta, tenant: str, moves: Moves, now: Sequence[Fact]) -> Latest:
-    """Count the touched days and answers of a person anew; `now` are all its members."""
+def recount(delta: Delta, tenant: str, moves: Moves, now: Sequence[Fact]) -> list[Fact]:
+    """Count the touched days, cells and answers of a person anew; `now` are all its members. Returns those after it."""
     for facts, sign in ((moves.went, -1), (moves.came, 1)):
         for fact in facts:
             delta.record(tenant, fact, sign)
     before, after = moves.sides(now)
     if moves.scored():
-        delta.answers(tenant, before, -1)
-        delta.answers(tenant, after, 1)
+        delta.answers(tenant, before, after)
     old_days, new_days = _by_day(before), _by_day(after)
     for day in moves.days():
         old, new = presence(old_days.get(day, ())), presence(new_days.get(day, ()))
         delta.presence(tenant, day, old, new)
-    old_cells, new_cells = _days_by_cell(old_days), _days_by_cell(new_days)
-    for cell in old_cells.keys() | new_cells.keys():
-        one, other = old_cells.get(cell, []), new_cells.get(cell, [])
-        if one != other:
-            delta.days(tenant, cell, one, -1)
-            delta.days(tenant, cell, other, 1)
-    return latest_of(after)
+    touched = {cell for fact in (*moves.came, *moves.went) for cell in fact.cells}
+    old_cells, new_cells = _days_by_cell(old_days, touched), _days_by_cell(new_days, touched)
+    for cell in touched:
+        delta.days(tenant, cell, old_cells.get(cell, []), new_cells.get(cell, []))
+    return after
 
 
 def _by_day(facts: Iterable[Fact]) -> dict[int, list[Fact]]:
@@ -76,9 +74,9 @@ def _by_day(facts: Iterable[Fact]) -> dict[int, list[Fact]]:
     return found
 
 
-def _days_by_cell(days: Mapping[int, Sequence[Fact]]) -> dict[str, list[int]]:
+def _days_by_cell(days: Mapping[int, Sequence[Fact]], touched: set[str]) -> dict[str, list[int]]:
     found: dict[str, list[int]] = defaultdict(list)
     for day in sorted(days):
-        for cell in {cell for fact in days[day] for cell in fact.cells}:
+        for cell in touched.intersection(chain.from_iterable([fact.cells for fact in days[day]])):
             found[cell].append(day)
     return found

@@ -17,12 +17,15 @@ from voc_common.postgres import Transaction
 from voc_common.postgres.database import Retry
 
 from voc_scorecard.domain.contributions import Delta
-from voc_scorecard.domain.latest import NOBODY
+from voc_scorecard.domain.latest import NOBODY, joined, latest_of
 from voc_scorecard.domain.persons import Moves, count_new, recount
 from voc_scorecard.handlers import hot_issues
 from voc_scorecard.repository import counters, groups, journal, records
 from voc_scorecard.repository.groups import Held, Kept, PersonKey
 from voc_scorecard.repository.records import NO_DECISION, NO_REVISION, Change, Parts
+
+_TOGETHER = 64
+"""Persons whose records are read at once."""
 
 
 async def feedback_classified(tx: Transaction, batch: Sequence[FeedbackClassified]) -> list[Event]:
@@ -137,10 +140,15 @@ async def _count_persons(
             others.append(key)
         else:
             kept.append(groups.kept(row.place, found))
-    members = await groups.members(tx, others) if others else {}
-    for key in others:
-        found = recount(delta, key[0], persons[key], members.get(key, []))
-        kept.append(groups.kept(held[key].place, found))
+    # Some at a time: they may have any number of records.
+    for begin in range(0, len(others), _TOGETHER):
+        some = others[begin : begin + _TOGETHER]
+        members = await groups.members(tx, some)
+        for key in some:
+            after = recount(delta, key[0], persons[key], members.get(key, []))
+            known, moves = held[key].latest(), persons[key]
+            found = latest_of(after) if moves.went or known is None else joined(known, moves.came)
+            kept.append(groups.kept(held[key].place, found))
     return kept
 
 

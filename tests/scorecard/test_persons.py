@@ -1,0 +1,104 @@
+"""A person's records told bit by bit, in any order: what is counted and known is that of all of them at once."""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from voc_common.events import Score
+from voc_scorecard.domain.contributions import Delta, apart
+from voc_scorecard.domain.facts import Fact, fact
+from voc_scorecard.domain.latest import NOBODY, Latest, joined, latest_of
+from voc_scorecard.domain.persons import Moves, count_new, recount
+
+DAY = 86_400_000_000
+ASKED = [None, *(Score(value, 0, 10, "NPS", question="q") for value in (3, 8, 10))]
+
+
+@st.composite
+def facts(draw: st.DrawFn) -> list[Fact]:
+    """Records of one person, most of them within a week."""
+    days = draw(st.lists(st.one_of(st.integers(0, 6), st.integers(0, 400)), max_size=9))
+    return [_fact(draw, i, day) for i, day in enumerate(days)]
+
+
+def _fact(draw: st.DrawFn, number: int, day: int) -> Fact:
+    at = day * DAY + draw(st.integers(0, 3)) * DAY // 8
+    cause = draw(st.sampled_from(("late", "broken")))
+    late = draw(st.sampled_from((0, DAY // 100, 2 * DAY)))
+    segment, score = draw(st.sampled_from(("", "large"))), draw(st.sampled_from(ASKED))
+    return fact(
+        f"r{number}", "p", at, at + late, day, "ticket", "customer", "mail", "web", segment, "",
+        False, score, True, "use", (cause,),
+    )  # fmt: skip
+
+
+@given(facts(), st.data())
+def test_what_is_known_of_a_person_is_that_of_all_its_records(
+    told: list[Fact], data: st.DataObject
+) -> None:
+    order = data.draw(st.permutations(told))
+    cut = data.draw(st.integers(0, len(told)))
+    assert joined(latest_of(order[:cut]), order[cut:]) == latest_of(told)
+
+
+@given(facts(), st.data())
+def test_what_is_counted_of_a_person_is_that_of_all_its_records(
+    told: list[Fact], data: st.DataObject
+) -> None:
+    order = data.draw(st.permutations(told))
+    delta, there = Delta(), list[Fact]()
+    while order:
+        came, order = order[:2], order[2:]
+        there = recount(delta, "t", Moves(came=came), [*there, *came])
+    assert _counts(delta) == _counted(told)
+    gone = data.draw(st.lists(st.sampled_from(told), unique=True)) if told else []
+    left = recount(delta, "t", Moves(went=gone), [f for f in there if f not in gone])
+    assert _counts(delta) == _counted(left)
+
+
+@given(st.lists(st.integers(0, 9)), st.lists(st.integers(0, 9)))
+def test_what_two_sequences_share_on_either_side_is_left_out(
+    old: list[int], new: list[int]
+) -> None:
+    assert _links(*apart(old, new)) == _links(old, new)
+
+
+def test_of_equal_sequences_nothing_is_left() -> None:
+    assert apart([1, 2, 3], [1, 2, 3]) == ((), ())
+    assert apart([1, 2, 3, 4, 5], [1, 2, 9, 3, 4, 5]) == ([2, 3], [2, 9, 3])
+
+
+def test_nobody_is_known_by_nothing() -> None:
+    assert joined(NOBODY, ()) == latest_of(()) == Latest()
+
+
+def _links(old: Sequence[int], new: Sequence[int]) -> dict[Any, int]:
+    """How often each element, and each that another follows, is more or less often in the new sequence."""
+    found = Counter[Any]()
+    for sign, given_ in ((-1, old), (1, new)):
+        for each in (*given_, *pairwise(given_)):
+            found[each] += sign
+    return {each: count for each, count in found.items() if count}
+
+
+def _counted(facts: Sequence[Fact]) -> dict[Any, int]:
+    """What a person's records count when they come all at once."""
+    delta = Delta()
+    if facts:
+        count_new(delta, "t", Moves(came=list(facts)), NOBODY)
+    return _counts(delta)
+
+
+def _counts(delta: Delta) -> dict[Any, int]:
+    """What moves, without what does not."""
+    return {
+        (table, key, column, cell): count
+        for table, moved in delta.moved().items()
+        for key, columns in moved.items()
+        for column, counts in columns.items()
+        for cell, count in counts.items()
+        if count
+    }
