@@ -1,5 +1,6 @@
 """`voc up` and `voc run` as a person uses them: one command, a token, an orderly end."""
 
+import asyncio
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from voc_cli.installation import Installation
+from voc_cli.up import Stopped, stoppable
 from voc_local.home import free_port
 
 Voc = Callable[..., subprocess.CompletedProcess[str]]
@@ -250,3 +252,14 @@ def test_a_database_that_is_not_made_is_told_how_to_make_it(
     assert done.returncode == 1
     assert "there is no database nothing_here" in done.stderr
     assert "createdb nothing_here" in done.stderr
+
+
+def test_a_signal_that_comes_amid_a_callback_is_not_lost() -> None:
+    async def forever() -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_soon(os.kill, os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(10):
+            await loop.create_future()
+
+    with stoppable(), pytest.raises(Stopped):
+        asyncio.run(forever())

@@ -28,8 +28,11 @@ START_SECONDS = 300.0
 """A small or busy machine needs its time; a service that cannot start is told of at once."""
 
 
-class Stopped(BaseException):
-    """SIGINT or SIGTERM came: not an error, so that no `except Exception` takes it for one."""
+class Stopped(KeyboardInterrupt):
+    """SIGINT or SIGTERM came: not an error, so that no `except Exception` takes it for one.
+
+    Of other exceptions an event loop that is in the middle of a callback only writes into the log.
+    """
 
 
 @contextlib.contextmanager

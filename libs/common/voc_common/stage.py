@@ -173,6 +173,7 @@ class Stage:
                 parts = [[one] for one in group] if suspicious else portions(group, self._batch)
                 for part in parts:
                     done, refused = await self._bisect(kind, part, shard)
+                    self.progressed = time.monotonic()
                     letters += refused
                     out += [encode(e, lane, traces.follow(e)) for e in done]
             if letters:
