@@ -1,11 +1,13 @@
 """The scorecard alone: classified feedback straight into its handler, with its Postgres.
 
     python bench/scorecard_load.py [--events 40000] [--batch 1000] [--people 20000] [--known 0.8] [--edited 0]
-        [--profile] [--report FILE]
+        [--each 0] [--profile] [--report FILE]
 
 The bus is not included. First every one of the people tells something within the ten days before, which is not
 measured. Then events follow each other every 50 ms, each up to ten seconds early or late; `known` is the share of
 those whose person told something before, `edited` the share that are a new revision of a record that is there.
+With `each` every one of the people has told so often within the days before, and events come at any moment of these, as
+those of an import of history do.
 """
 
 import argparse
@@ -46,9 +48,10 @@ SEED_BATCH = 1000
 class Feedback:
     """Draws events as taxonomy would send them: segment and product as a demo's company has them, half with a score."""
 
-    def __init__(self, people: int, known: float, edited: float) -> None:
+    def __init__(self, people: int, known: float, edited: float, each: int = 0) -> None:
         self._rng = random.Random(3)
-        self._people = self._seeds = people
+        self._people, self._each = people, each
+        self._seeds = people * max(each, 1)
         self._known, self._edited = known, edited
         self._texts = demo_texts()
         tree = starter_taxonomy()
@@ -59,10 +62,10 @@ class Feedback:
 
     def seeds(self) -> Iterator[list[FeedbackClassified]]:
         """What each of the people told first."""
-        step = SEEDED // self._seeds
+        step, people = SEEDED // self._seeds, self._people
         for begin in range(0, self._seeds, SEED_BATCH):
             numbers = range(begin, min(begin + SEED_BATCH, self._seeds))
-            yield fold([self._new(n, BEGIN - SEEDED + n * step, n) for n in numbers])
+            yield fold([self._new(n, BEGIN - SEEDED + n * step, n % people) for n in numbers])
 
     def batches(self, count: int, size: int) -> Iterator[list[FeedbackClassified]]:
         """Batches as the stage would give them: decoded, folded."""
@@ -72,6 +75,8 @@ class Feedback:
     def _one(self, number: int) -> FeedbackClassified:
         rng = self._rng
         at = BEGIN + number * SPREAD + rng.randint(-JITTER, JITTER)
+        if self._each:
+            at = BEGIN - rng.randrange(SEEDED)
         if self._told and rng.random() < self._edited:
             return self._again(rng.choice(self._told), at)
         if rng.random() < self._known:
@@ -140,11 +145,12 @@ def measure(
     people: int = 20_000,
     known: float = 0.8,
     edited: float = 0.0,
+    each: int = 0,
     *,
     profile: bool = False,
 ) -> dict[str, Any]:
     """On a Postgres of its own, which is gone afterwards."""
-    feedback = Feedback(people, known, edited)
+    feedback = Feedback(people, known, edited, each)
     with own_postgres() as server:
         return asyncio.run(run(server, feedback, count, size, profile=profile))
 
@@ -158,11 +164,18 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=20_000)
     parser.add_argument("--known", type=float, default=0.8)
     parser.add_argument("--edited", type=float, default=0.0)
+    parser.add_argument("--each", type=int, default=0)
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--report", type=Path)
     asked = parser.parse_args()
     report = measure(
-        asked.events, asked.batch, asked.people, asked.known, asked.edited, profile=asked.profile
+        asked.events,
+        asked.batch,
+        asked.people,
+        asked.known,
+        asked.edited,
+        asked.each,
+        profile=asked.profile,
     )
     say(report, asked.report)
 

@@ -1,8 +1,6 @@
 """A person as a group: what its records, taken together, move when some of them change."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -25,15 +23,14 @@ class Moves(Struct):
         """Whether a scored answer is among them."""
         return any(fact.metric for fact in (*self.came, *self.went))
 
-    def sides(self, now: Iterable[Fact]) -> tuple[list[Fact], list[Fact]]:
-        """Members before and after the batch, of those `now`.
+    def untouched(self, now: Iterable[Fact]) -> list[Fact]:
+        """Of its members `now` those that were there before the batch as they are after it.
 
         The group is locked and every change of its members takes the lock, so what the batch did not
         change itself was there before, and is counted.
         """
         changed = {fact.record for fact in (*self.came, *self.went)}
-        others = [fact for fact in now if fact.record not in changed]
-        return others + self.went, others + self.came
+        return [fact for fact in now if fact.record not in changed]
 
 
 def count_new(delta: Delta, tenant: str, moves: Moves, latest: Latest | None) -> Latest | None:
@@ -53,30 +50,24 @@ def recount(delta: Delta, tenant: str, moves: Moves, now: Sequence[Fact]) -> lis
     for facts, sign in ((moves.went, -1), (moves.came, 1)):
         for fact in facts:
             delta.record(tenant, fact, sign)
-    before, after = moves.sides(now)
+    there = moves.untouched(now)
     if moves.scored():
-        delta.answers(tenant, before, after)
-    old_days, new_days = _by_day(before), _by_day(after)
+        delta.answers(tenant, there + moves.went, there + moves.came)
     for day in moves.days():
-        old, new = presence(old_days.get(day, ())), presence(new_days.get(day, ()))
-        delta.presence(tenant, day, old, new)
+        beside = [fact for fact in there if fact.day == day]
+        old, new = ([f for f in facts if f.day == day] for facts in (moves.went, moves.came))
+        delta.presence(tenant, day, presence(beside + old), presence(beside + new))
     touched = {cell for fact in (*moves.came, *moves.went) for cell in fact.cells}
-    old_cells, new_cells = _days_by_cell(old_days, touched), _days_by_cell(new_days, touched)
+    left, gone, come = (_days(facts, touched) for facts in (there, moves.went, moves.came))
     for cell in touched:
-        delta.days(tenant, cell, old_cells.get(cell, []), new_cells.get(cell, []))
-    return after
+        delta.days(tenant, cell, sorted(left[cell] | gone[cell]), sorted(left[cell] | come[cell]))
+    return there + moves.came
 
 
-def _by_day(facts: Iterable[Fact]) -> dict[int, list[Fact]]:
-    found: dict[int, list[Fact]] = defaultdict(list)
+def _days(facts: Iterable[Fact], touched: set[str]) -> dict[str, set[int]]:
+    """The days of these facts in each of the cells."""
+    found: dict[str, set[int]] = {cell: set() for cell in touched}
     for fact in facts:
-        found[fact.day].append(fact)
-    return found
-
-
-def _days_by_cell(days: Mapping[int, Sequence[Fact]], touched: set[str]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = defaultdict(list)
-    for day in sorted(days):
-        for cell in touched.intersection(chain.from_iterable([fact.cells for fact in days[day]])):
-            found[cell].append(day)
+        for cell in touched.intersection(fact.cells):
+            found[cell].add(fact.day)
     return found
