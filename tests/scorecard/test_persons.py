@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from voc_common.events import Score
 from voc_scorecard.domain.contributions import Delta, apart
+from voc_scorecard.domain.dimensions import single_in
 from voc_scorecard.domain.facts import Fact, fact
-from voc_scorecard.domain.latest import NOBODY, Latest, joined, latest_of
+from voc_scorecard.domain.latest import NOBODY, Answer, Known, Latest, Seen, joined
 from voc_scorecard.domain.persons import Moves, count_new, recount
 
 DAY = 86_400_000_000
@@ -41,7 +42,7 @@ def test_what_is_known_of_a_person_is_that_of_all_its_records(
 ) -> None:
     order = data.draw(st.permutations(told))
     cut = data.draw(st.integers(0, len(told)))
-    assert joined(latest_of(order[:cut]), order[cut:]) == latest_of(told)
+    assert joined(joined(NOBODY, order[:cut]), order[cut:]) == _latest(told)
 
 
 @given(facts(), st.data())
@@ -72,7 +73,7 @@ def test_of_equal_sequences_nothing_is_left() -> None:
 
 
 def test_nobody_is_known_by_nothing() -> None:
-    assert joined(NOBODY, ()) == latest_of(()) == Latest()
+    assert joined(NOBODY, ()) == Latest()
 
 
 def _links(old: Sequence[int], new: Sequence[int]) -> dict[Any, int]:
@@ -82,6 +83,29 @@ def _links(old: Sequence[int], new: Sequence[int]) -> dict[Any, int]:
         for each in (*given_, *pairwise(given_)):
             found[each] += sign
     return {each: count for each, count in found.items() if count}
+
+
+def _latest(told: Sequence[Fact]) -> Latest:
+    """What is known of a person, as its words say it."""
+    cells = {cell for f in told for cell in f.cells}
+    moments = {c: max((f.day, -f.bucket) for f in told if c in f.cells) for c in cells}
+    seen = tuple(
+        Seen(day, -before, tuple(sorted(c for c in cells if moments[c] == (day, before))))
+        for day, before in sorted(set(moments.values()), key=lambda m: (m[0], -m[1]))
+    )
+    last = max((f.day for f in told), default=0)
+    known, there = list[Known](), set[str]()
+    for one in sorted(
+        (f for f in told if f.day == last and f.watched),
+        key=lambda f: (f.known, single_in(f.watched)),
+    ):
+        if not there.issuperset(one.watched):
+            there |= set(one.watched)
+            known.append(Known(one.known, single_in(one.watched)))
+    answers = {f.metric: f for f in sorted(told, key=lambda f: (f.at, f.record)) if f.metric}
+    return Latest(seen, tuple(known), tuple(
+        Answer(m, f.at, f.record, f.day, f.value, f.cells) for m, f in sorted(answers.items())
+    ))  # fmt: skip
 
 
 def _counted(facts: Sequence[Fact]) -> dict[Any, int]:

@@ -191,21 +191,8 @@ def _fact(answer: Answer) -> Fact:
     )
 
 
-def latest_of(members: Collection[Fact]) -> Latest:
-    """The latest state of a person with these facts, all of them."""
-    if not members:
-        return NOBODY
-    seen: dict[str, tuple[int, int]] = {}
-    for fact in sorted(members, key=lambda f: (f.day, -f.bucket)):
-        seen |= dict.fromkeys(fact.cells, (fact.day, fact.bucket))
-    last = max(fact.day for fact in members)
-    known = [Known(f.known, single_in(f.watched)) for f in members if f.day == last and f.watched]
-    answers = {f.metric: _answer(f) for f in sorted(members, key=chain_order) if f.metric}
-    return Latest(_grouped(seen), _first(known), tuple([answers[m] for m in sorted(answers)]))
-
-
 def joined(latest: Latest, came: Iterable[Fact]) -> Latest:
-    """The latest state of a person of whom more is known now: that of all its facts, in any order."""
+    """The latest state of a person of whom more is known now: that of all its facts, told in any order."""
     seen = {cell: (group.day, group.bucket) for group in latest.seen for cell in group.cells}
     last = latest.seen[-1].day if latest.seen else None
     known, answers = list(latest.known), {a.metric: a for a in latest.answers}

@@ -17,7 +17,7 @@ from voc_common.postgres import Transaction
 from voc_common.postgres.database import Retry
 
 from voc_scorecard.domain.contributions import Delta
-from voc_scorecard.domain.latest import NOBODY, joined, latest_of
+from voc_scorecard.domain.latest import NOBODY, joined
 from voc_scorecard.domain.persons import Moves, count_new, recount
 from voc_scorecard.handlers import hot_issues
 from voc_scorecard.repository import counters, groups, journal, records
@@ -147,7 +147,10 @@ async def _count_persons(
         for key in some:
             after = recount(delta, key[0], persons[key], members.get(key, []))
             known, moves = held[key].latest(), persons[key]
-            found = latest_of(after) if moves.went or known is None else joined(known, moves.came)
+            if moves.went or known is None:
+                found = joined(NOBODY, after)
+            else:
+                found = joined(known, moves.came)
             kept.append(groups.kept(held[key].place, found))
     return kept
 
