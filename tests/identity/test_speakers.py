@@ -10,13 +10,16 @@ from voc_common import wire
 from voc_common.events import Event, FeedbackIdentified, Identifier, RecordsMoved
 from voc_common.postgres import Database
 from voc_identity import repository
-from voc_identity.handlers import people
+from voc_identity.handlers import people, records
 from voc_identity.handlers.found import Found, edge_of
 from voc_identity.settings import IdentitySettings
 
 from .worlds import World, deliver, expected, invariants, saying, stored
 
 ANN, CRM = Identifier("email", "ann@acme1.com"), Identifier("external", "C-7", "crm")
+_FETCHED = (
+    "select idx_tup_fetch from pg_stat_xact_user_tables where relid = 'identity.record'::regclass"
+)
 PHONE = Identifier("phone", "+4917642318850")
 
 
@@ -69,6 +72,32 @@ async def test_all_go_where_their_speaker_goes(
         said += await deliver(database, settings, told.events[-1:], random.Random(revision))
         persons = await told_as_stored(database, settings, tenant, told, said)
         assert len(set(persons.values())) == revision
+
+
+async def test_those_who_go_along_are_found_without_reading_all_for_each_speaker(
+    database: Database, settings: IdentitySettings
+) -> None:
+    """Two components of many profiles meet: each speaker's own are read, not the whole component for each."""
+    tenant, profiles, each = "wide", 100, 3
+
+    def address(n: int) -> Identifier:
+        return Identifier("email", f"p{n}@acme1.com")
+
+    told = World(
+        [
+            saying(tenant, n * each + i, address(n), address(n + 1))
+            for n in range(2 * profiles)
+            if n != profiles
+            for i in range(each)
+        ]
+    )
+    said = await deliver(database, settings, told.events, random.Random(1))
+    told.events.append(saying(tenant, 10_000, address(profiles), address(profiles + 1)))
+    async with database.transaction() as tx:
+        said += await records.feedback_received(tx, told.events[-1:], settings)
+        [(fetched,)] = await tx.rows(_FETCHED)
+    assert fetched < 25 * len(told.events)
+    await told_as_stored(database, settings, tenant, told, said)
 
 
 async def test_one_that_is_edited_or_erased_no_longer_speaks_for_the_rest(
