@@ -27,7 +27,7 @@ async def run(bench: Bench) -> dict[str, Any]:
     (worker,) = bench.fleet.of(SERVICE, "worker")
     worker.stop()
     door = Door(bench)
-    load = Load(seed=11)
+    load = Load(seed=11, people=bench.sizes.known_people)
     try:
         for begin in range(0, events, 100 * BATCH):
             some = min(100 * BATCH, events - begin)

@@ -1,6 +1,6 @@
 """The whole path at full speed: pre-generated batches by HTTP into ingest until all are counted.
 
-    python bench/end_to_end.py [--events 100000] [--warm 20000] [--rounds 1] [--report FILE]
+    python bench/end_to_end.py [--events 100000] [--warm 20000] [--people 20000] [--rounds 1] [--report FILE]
 
 Starts Postgres, Kafka and every service (an api and a worker each) in a folder of its own, sends batches of 500 over
 four connections as fast as the door takes them, and reads the CPU time of every process tree until the scorecard's
@@ -91,11 +91,14 @@ def main() -> None:
     )
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--warm", type=int, default=20_000)
+    parser.add_argument("--people", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--report", type=Path)
     asked = parser.parse_args()
     console = Console()
-    sizes = msgspec.structs.replace(FULL, events=asked.events, warm_events=asked.warm)
+    sizes = msgspec.structs.replace(
+        FULL, events=asked.events, warm_events=asked.warm, known_people=asked.people
+    )
     with servers() as place, door_only(place) as fleet:
         bench = Bench(place, fleet, sizes, console.print)
         Door(bench).open()

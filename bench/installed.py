@@ -74,10 +74,13 @@ class Bench:
     fleet: Fleet
     sizes: Sizes
     tell: Callable[[str], None]
-    load: Load = field(default_factory=lambda: Load(seed=7))
+    load: Load = field(init=False)
     found: dict[str, Any] = field(default_factory=dict[str, Any])
     accepted: int = 0
     """Records that the door has taken so far, of all parts: as many must be counted."""
+
+    def __post_init__(self) -> None:
+        self.load = Load(seed=7, people=self.sizes.known_people)
 
 
 class Door:
