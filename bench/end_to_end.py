@@ -25,7 +25,7 @@ from stored import grown, in_the_database, on_the_bus
 async def warm(bench: Bench) -> None:
     """Start all that does not run yet, send what warms it up, beside what the door has taken before."""
     start_others(bench.fleet)
-    door, events = Door(bench), bench.sizes.warm_events
+    door, events = Door(bench), max(bench.sizes.warm_events, bench.load.untold)
     await door.send(list(bench.load.batches(events, BATCH)), events)
     await door.until_counted()
 

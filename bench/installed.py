@@ -80,7 +80,8 @@ class Bench:
     """Records that the door has taken so far, of all parts: as many must be counted."""
 
     def __post_init__(self) -> None:
-        self.load = Load(seed=7, people=self.sizes.known_people)
+        people = self.sizes.known_people
+        self.load = Load(seed=7, people=people, untold=people)
 
 
 class Door:

@@ -34,6 +34,8 @@ class Load:
 
     seed: int
     people: int = 20_000
+    untold: int = 0
+    """So many of the people are told of first, a record each: nobody is known who has told nothing yet."""
     begin: datetime = field(default_factory=lambda: datetime.now(UTC) - timedelta(hours=12))
     """When the first record was made; the rest follow within eleven hours, so that they are as fresh as live ones."""
     texts: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
@@ -62,7 +64,7 @@ class Load:
             "created_at": (self.begin + SPREAD * (self.made % SAME)).isoformat(),
             "channel": rng.choice(("email", "chat", "app", "phone")),
             "text": text,
-            "identifiers": self.identifiers(),
+            "identifiers": self._said(),
         }
         if segment:
             found["segment"] = segment
@@ -77,6 +79,12 @@ class Load:
                 "question": "recommend",
             }
         return found
+
+    def _said(self) -> Sequence[dict[str, str]]:
+        if not self.untold:
+            return self.identifiers()
+        self.untold -= 1
+        return self.seed_identifiers(self.untold)
 
     def seed_identifiers(self, who: int) -> Sequence[dict[str, str]]:
         """What is told first of each of the known people."""
