@@ -102,8 +102,8 @@ class Load:
             return [_email(who), _account(who)]
         if kind == "new identifier":
             return [_email(who), {"type": "external", "issuer": "crm", "value": f"C-{self.made}"}]
-        # Two persons with a phone of their own meet; names do not speak against it.
-        return [_email(who), _email(rng.randrange(self.people))]
+        # Two persons turn out to be one, always the same two: drawn by chance, millions of records would tie all together.
+        return [_email(who), _email(who ^ 1)]
 
 
 def _email(who: int) -> dict[str, str]:

@@ -4,7 +4,7 @@
     python bench/run.py [--quick] [--only door,latency] [--set events=60000] [--report FILE] [--markdown FILE]
         [--plots FOLDER]
 
-Quick takes less than five minutes; in full it is more than an hour. The broker is warmed first, then the parts run one
+Quick takes less than five minutes; in full it is one to two hours. The broker is warmed first, then the parts run one
 after another: those of the whole installation on the same services, the peers on the same two servers once those
 have stopped, and what needs no broker after that on servers of its own. A part that fails is told of; the others run.
 """
@@ -80,10 +80,12 @@ NEEDS = {"latency": "end_to_end", "bulk": "end_to_end", "raw_limit": "end_to_end
 class Run:
     """What a run has found so far, part by part."""
 
-    def __init__(self, chosen: Sequence[str], sizes: Sizes, console: Console) -> None:
+    def __init__(self, asked: argparse.Namespace, chosen: Sequence[str], console: Console) -> None:
+        self.began, self.load_before = datetime.now(UTC), os.getloadavg()
         needed = {NEEDS.get(name, name) for name in chosen} | set(chosen)
         self.chosen = [name for name in PARTS if name in needed]
-        self.sizes = sizes
+        self.asked = asked
+        self.sizes = sizes_of(asked.quick, asked.set)
         self.console = console
         self.parts: dict[str, Any] = {}
         self.failed: dict[str, str] = {}
@@ -114,6 +116,7 @@ class Run:
         with self.attempt(name):
             yield
         self.tell(f"{self.seconds[name]} s")
+        self.save()
 
     def installed(self, place: Ground) -> None:
         """The parts on an installation: the door before the other services run."""
@@ -165,21 +168,26 @@ class Run:
                 with self.part(name):
                     self.parts[name] = measure(self.sizes)
 
-    def report(
-        self, began: datetime, load_before: Sequence[float], *, quick: bool
-    ) -> dict[str, Any]:
+    def save(self) -> None:
+        """Write down what there is, part by part: the later ones of a full run are an hour away."""
+        if self.asked.report:
+            self.asked.report.write_bytes(msgspec.json.format(msgspec.json.encode(self.report())))
+        if self.asked.markdown:
+            self.asked.markdown.write_text(markdown(self.report()), encoding="utf-8")
+
+    def report(self) -> dict[str, Any]:
         """All of it as JSON has it."""
         return {
-            "began": began.isoformat(timespec="seconds"),
-            "seconds": round((datetime.now(UTC) - began).total_seconds()),
-            "quick": quick,
+            "began": self.began.isoformat(timespec="seconds"),
+            "seconds": round((datetime.now(UTC) - self.began).total_seconds()),
+            "quick": self.asked.quick,
             "sizes": msgspec.to_builtins(self.sizes),
             "machine": {
                 "cores": psutil.cpu_count(),
                 "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
                 "system": platform.platform(),
                 "python": platform.python_version(),
-                "load_average_before": [round(x, 2) for x in load_before],
+                "load_average_before": [round(x, 2) for x in self.load_before],
             },
             "figures": [msgspec.to_builtins(f) for f in judged(self.parts)],
             "failed": self.failed,
@@ -239,17 +247,13 @@ def main() -> int:
     if unknown := set(chosen) - set(PARTS):
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     console = Console(width=max(Console().width, WIDTH))
-    began, before = datetime.now(UTC), os.getloadavg()
-    run = Run(chosen, sizes_of(asked.quick, asked.set), console)
+    run = Run(asked, chosen, console)
     run.on_servers()
     run.alone()
-    report = run.report(began, before, quick=asked.quick)
+    run.save()
+    report = run.report()
     console.print(table(report))
     console.print(f"{report['seconds']} s in all", highlight=False)
-    if asked.report:
-        asked.report.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
-    if asked.markdown:
-        asked.markdown.write_text(markdown(report), encoding="utf-8")
     if asked.plots:
         for path in plot.draw(run.parts, asked.plots):
             console.print(f"drawn: {path}", highlight=False, soft_wrap=True)

@@ -8,9 +8,8 @@ class Sizes(Struct, frozen=True, kw_only=True):
 
     broker_records: int = 4_000_000
     """Produced and consumed before anything is measured: a cold broker costs three times as much."""
-    known_people: int = 200_000
-    """Of whom most records tell. Two that meet are drawn by chance: of two million records so many meet that a tenth as
-    many people would be tied together by the thousand, and each of those is clustered anew with all of them."""
+    known_people: int = 20_000
+    """Who have told something before anything is measured; then they are told of, and those who come since."""
     warm_events: int = 20_000
     """Sent through all services before anything is measured, beside what the door took alone."""
     door_events: int = 200_000
@@ -39,7 +38,6 @@ class Sizes(Struct, frozen=True, kw_only=True):
 FULL = Sizes()
 QUICK = Sizes(
     broker_records=400_000,
-    known_people=20_000,
     warm_events=4_000,
     door_events=20_000,
     door_posts=4_000,
