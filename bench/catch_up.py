@@ -11,7 +11,6 @@ from typing import Any
 
 import psutil
 from installed import BATCH, Bench, Door, per_service
-from load import Load
 from voc_cli import services
 from voc_common import bus
 
@@ -27,11 +26,10 @@ async def run(bench: Bench) -> dict[str, Any]:
     (worker,) = bench.fleet.of(SERVICE, "worker")
     worker.stop()
     door = Door(bench)
-    load = Load(seed=11, people=bench.sizes.known_people)
     try:
         for begin in range(0, events, 100 * BATCH):
             some = min(100 * BATCH, events - begin)
-            await door.send(list(load.batches(some, BATCH)), some)
+            await door.send(list(bench.load.batches(some, BATCH)), some)
         await door.published()
     finally:
         worker.start(worker.port)

@@ -32,13 +32,13 @@ TENANT = "bench"
 BATCH = 1000
 
 
-def events(load: Load, count: int, *, seeding: bool = False) -> Iterator[list[FeedbackReceived]]:
+def events(load: Load, count: int) -> Iterator[list[FeedbackReceived]]:
     """Batches as the stage would give them: decoded, folded."""
     at = 1_760_000_000_000_000
     for begin in range(0, count, BATCH):
         batch: list[FeedbackReceived] = []
-        for number in range(begin, min(begin + BATCH, count)):
-            said = load.seed_identifiers(number) if seeding else load.identifiers()
+        for _ in range(begin, min(begin + BATCH, count)):
+            said = load.identifiers()
             load.made += 1
             moment = at + load.made * 1_000_000
             revision = Revision(
@@ -65,10 +65,10 @@ async def run(
     await migrate(url, "identity")
     settings = IdentitySettings(database_url=url, kafka_bootstrap_servers="")
     database = Database(url, "identity", "worker", pool=1)
-    load = Load(seed=3, people=people, texts=[("", "", "")])
+    load = Load(seed=3, people=people, untold=people, texts=[("", "", "")])
     began = time.perf_counter()
     handle = partial(records.feedback_received, settings=settings)
-    for batch in events(load, people, seeding=True):
+    for batch in events(load, people):
         await tell(database, handle, [batch])
     seeded = time.perf_counter() - began
     await vacuum(url)

@@ -64,7 +64,7 @@ class Load:
             "created_at": (self.begin + SPREAD * (self.made % SAME)).isoformat(),
             "channel": rng.choice(("email", "chat", "app", "phone")),
             "text": text,
-            "identifiers": self._said(),
+            "identifiers": self.identifiers(),
         }
         if segment:
             found["segment"] = segment
@@ -80,18 +80,11 @@ class Load:
             }
         return found
 
-    def _said(self) -> Sequence[dict[str, str]]:
-        if not self.untold:
-            return self.identifiers()
-        self.untold -= 1
-        return self.seed_identifiers(self.untold)
-
-    def seed_identifiers(self, who: int) -> Sequence[dict[str, str]]:
-        """What is told first of each of the known people."""
-        return [_email(who), _account(who)]
-
     def identifiers(self) -> Sequence[dict[str, str]]:
-        """What a record says of its person, by `MIX`."""
+        """What a record says of its person: first once of each who is yet untold, then by `MIX`."""
+        if self.untold:
+            self.untold -= 1
+            return [_email(self.untold), _account(self.untold)]
         rng = self._rng
         kind = rng.choices(list(MIX), list(MIX.values()))[0]
         if kind == "new":

@@ -232,7 +232,7 @@ async def run(servers: Ground, events: int, warm: int) -> dict[str, Any]:
     port = free_port()
     workers = spawned(door, {"ingest": port}, servers)
     workers |= spawned(process, {name: name for name in HANDLERS}, servers)
-    load = Load(seed=7)
+    load = Load(seed=7, people=warm, untold=warm)
     encode = msgspec.json.Encoder().encode
     connections = await open_door(port)
 

@@ -248,6 +248,7 @@ def main() -> int:
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     console = Console(width=max(Console().width, WIDTH))
     run = Run(asked, chosen, console)
+    run.save()  # a file that cannot be written is told of now, not when a part has ended
     run.on_servers()
     run.alone()
     run.save()
