@@ -41,6 +41,45 @@ def test_beside_live_work_it_rests_five_times_as_long_as_it_worked(clock: Clock)
     assert found.shared()
 
 
+def test_the_less_live_work_leaves_over_the_longer_it_rests(clock: Clock) -> None:
+    found = Lanes()
+    found.live()
+    found.worked(0.2)
+    clock.now += 0.6
+    found.live(0.5)
+    assert found.rest() == pytest.approx(0.9)
+    clock.now += 0.3
+    found.live(0.3)
+    assert found.rest() == pytest.approx(0.9)
+    clock.now += 0.9
+    assert found.rest() == 0
+    clock.now += 1.0
+    found.live(0.5)
+    assert found.rest() == 0, "a rest that has ended does not begin anew"
+
+
+def test_where_live_work_leaves_nothing_over_it_goes_on_all_the_same(clock: Clock) -> None:
+    found = Lanes()
+    found.live()
+    found.worked(0.2)
+    resting = 0
+    while found.rest():
+        clock.now += 0.1
+        found.live(0.1)
+        resting += 1
+        assert resting < 1000
+    assert resting == pytest.approx(100, abs=2)
+
+
+def test_many_live_requests_at_once_do_not_put_it_off_for_longer(clock: Clock) -> None:
+    found = Lanes()
+    found.live()
+    found.worked(0.2)
+    for _ in range(1000):
+        found.live(1.0)
+    assert found.rest() == pytest.approx(10.0)
+
+
 def test_when_live_work_has_ended_it_goes_on_at_once(clock: Clock) -> None:
     found = Lanes()
     found.live()

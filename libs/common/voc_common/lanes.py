@@ -1,10 +1,14 @@
 """Live before bulk: an import uses what live work leaves over, a little at a time."""
 
 import asyncio
+import contextlib
 import time
+from collections.abc import Generator
 
 _REST = 5.0
-"""Seconds that bulk work rests for each second that it took, while there is live work."""
+"""Seconds that bulk work rests for each second that it took, while there is live work: such as that leaves over."""
+_AT_MOST = 10.0
+"""How many times longer the rest can become where live work leaves nothing over."""
 _LONGEST = 1.0
 """Seconds of bulk work that count at most: what took longer has waited for a server that was away."""
 _MEMORY = 5.0
@@ -17,10 +21,17 @@ class Lanes:
     def __init__(self) -> None:
         self._live_until = 0.0
         self._bulk_from = 0.0
+        self._at_latest = 0.0
 
-    def live(self) -> None:
-        """Live work is being done."""
-        self._live_until = time.monotonic() + _MEMORY
+    def live(self, seconds: float = 0.0) -> None:
+        """Live work is being done, or has just taken so long, by which a rest that it fell into is the longer.
+
+        So the less live work leaves over, the smaller the part of that which an import takes.
+        """
+        now = time.monotonic()
+        self._live_until = now + _MEMORY
+        if now - seconds < self._bulk_from:
+            self._bulk_from = min(self._bulk_from + seconds, self._at_latest)
 
     def shared(self) -> bool:
         """Whether there has been live work lately."""
@@ -29,7 +40,8 @@ class Lanes:
     def worked(self, seconds: float) -> None:
         """Bulk work took so long; the rest that follows counts from now."""
         if self.shared():
-            self._bulk_from = time.monotonic() + _REST * min(seconds, _LONGEST)
+            now, rest = time.monotonic(), _REST * min(seconds, _LONGEST)
+            self._bulk_from, self._at_latest = now + rest, now + _AT_MOST * rest
 
     def rest(self) -> float:
         """Seconds until bulk work may go on."""
@@ -37,22 +49,33 @@ class Lanes:
 
 
 class Turns:
-    """One bulk request after the other, each with its rest; live requests only say that they are there."""
+    """One bulk request after the other, each with its rest; live requests only say that they are there, and for how long."""
 
     def __init__(self) -> None:
-        self.lanes = Lanes()
+        self._lanes = Lanes()
         self._lock = asyncio.Lock()
         self._began = 0.0
+
+    @contextlib.contextmanager
+    def live(self) -> Generator[None]:
+        """Around a live request."""
+        began = time.monotonic()
+        self._lanes.live()
+        try:
+            yield
+        finally:
+            self._lanes.live(time.monotonic() - began)
 
     async def __aenter__(self) -> None:
         await self._lock.acquire()
         try:
-            await asyncio.sleep(self.lanes.rest())
+            while rest := self._lanes.rest():
+                await asyncio.sleep(rest)
         except BaseException:
             self._lock.release()
             raise
         self._began = time.monotonic()
 
     async def __aexit__(self, *_: object) -> None:
-        self.lanes.worked(time.monotonic() - self._began)
+        self._lanes.worked(time.monotonic() - self._began)
         self._lock.release()

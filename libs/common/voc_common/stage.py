@@ -124,7 +124,7 @@ class Stage:
             self._lanes.worked(seconds)
         elif any(m.key != TICK_KEY and m.topic in self._record_topics for m in messages):
             # What identity says of people while it takes an import is not live work.
-            self._lanes.live()
+            self._lanes.live(seconds)
 
     def _bulk_batch(self) -> int:
         """How much of an import to take next: what is live must never wait long for it."""

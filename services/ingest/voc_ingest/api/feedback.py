@@ -148,8 +148,8 @@ async def _take_batch(
     if load:
         async with here.turns:
             return await _stored_batch(request, who, here, event_kind, load)
-    here.turns.lanes.live()
-    return await _stored_batch(request, who, here, event_kind, load)
+    with here.turns.live():
+        return await _stored_batch(request, who, here, event_kind, load)
 
 
 async def _stored_batch(
@@ -179,8 +179,7 @@ async def _stored_batch(
 
 async def _take_one(request: Request, who: Principal, here: Service, event_kind: Kind) -> Response:
     _json_only(request)
-    here.turns.lanes.live()
-    with here.room(request):
+    with here.turns.live(), here.room(request):
         item = _read_item(await request.body(), event_kind)
         if isinstance(item, Refused):
             raise Problem(item.status, str(item))
