@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from voc_common.events import Score
 from voc_scorecard.domain.contributions import Delta, apart
 from voc_scorecard.domain.dimensions import single_in
@@ -51,13 +52,53 @@ def test_what_is_counted_of_a_person_is_that_of_all_its_records(
 ) -> None:
     order = data.draw(st.permutations(told))
     delta, there = Delta(), list[Fact]()
+    for one in order:
+        delta.record("t", None, one)
     while order:
         came, order = order[:2], order[2:]
         there = recount(delta, "t", Moves(came=came), [*there, *came])
     assert _counts(delta) == _counted(told)
     gone = data.draw(st.lists(st.sampled_from(told), unique=True)) if told else []
+    for one in gone:
+        delta.record("t", one, None)
     left = recount(delta, "t", Moves(went=gone), [f for f in there if f not in gone])
     assert _counts(delta) == _counted(left)
+
+
+@given(facts(), facts(), st.data())
+def test_what_goes_to_another_person_moves_what_all_of_both_count_now(
+    ones: list[Fact], others: list[Fact], data: st.DataObject
+) -> None:
+    theirs = [replace(f, person="q", record=f"q{f.record}") for f in others]
+    going = data.draw(st.lists(st.sampled_from(ones), unique=True)) if ones else []
+    delta, coming = Delta(), [replace(f, person="q") for f in going]
+    for before, after in zip(going, coming, strict=True):
+        delta.record("t", before, after)
+    left = recount(delta, "t", Moves(went=going), [f for f in ones if f not in going])
+    there = recount(delta, "t", Moves(came=coming), [*theirs, *coming])
+    now, before = _together(left, there), _together(ones, theirs)
+    assert _counts(delta) == {
+        key: count for key in now | before if (count := now[key] - before[key])
+    }
+
+
+@given(facts())
+def test_a_record_that_only_changes_hands_counts_as_before(told: list[Fact]) -> None:
+    delta = Delta()
+    for one in told:
+        delta.record("t", one, replace(one, person="q"))
+    assert _counts(delta) == {}
+
+
+def test_a_record_that_becomes_nobodys_counts_singly() -> None:
+    score = Score(10, 0, 10, "NPS", question="q")
+    told = fact(
+        "r", "p", DAY, DAY, 1, "ticket", "customer", "mail", "web", "", "", False, score, True, "use", ("late",)
+    )  # fmt: skip
+    delta = Delta()
+    delta.record("t", told, replace(told, person=""))
+    moved = {(table, column) for table, _, column, _ in _counts(delta)}
+    assert moved == {("volume", "singles"), ("score", "singles"), ("pulse", "people")}
 
 
 @given(st.lists(st.integers(0, 9)), st.lists(st.integers(0, 9)))
@@ -111,9 +152,19 @@ def _latest(told: Sequence[Fact]) -> Latest:
 def _counted(facts: Sequence[Fact]) -> dict[Any, int]:
     """What a person's records count when they come all at once."""
     delta = Delta()
+    for one in facts:
+        delta.record("t", None, one)
     if facts:
         count_new(delta, "t", Moves(came=list(facts)), NOBODY)
     return _counts(delta)
+
+
+def _together(*persons: Sequence[Fact]) -> Counter[Any]:
+    """What several persons count."""
+    found = Counter[Any]()
+    for told in persons:
+        found.update(_counted(told))
+    return found
 
 
 def _counts(delta: Delta) -> dict[Any, int]:

@@ -14,7 +14,7 @@ from voc_scorecard.domain.ranges import BLOCK, DAY, DAYS_PER_BLOCK, ERA, local_g
 T = TypeVar("T")
 _SIGNS = (-1, 1)
 """Of what was and of what is."""
-ByCell = Counter[str]
+ByCell = dict[str, int]
 Columns = dict[str, ByCell]
 Moved = dict[tuple[Any, ...], Columns]
 """What moves: by all of a counter's key but the cell, for each column that moves, how much in which cell."""
@@ -78,11 +78,18 @@ class Tally:
         self.down += other.down
 
     def counts(self) -> ByCell:
-        """The sum for each cell."""
+        """The sum for each cell in which there is one."""
+        if self.up == self.down:
+            # What went from one person came to another.
+            return {}
+        if len(self.up) + len(self.down) == 1:
+            return dict.fromkeys(self.up[0], 1) if self.up else dict.fromkeys(self.down[0], -1)
         found = Counter(chain.from_iterable(self.up))
-        if self.down:
-            found.subtract(Counter(chain.from_iterable(self.down)))
-        return found
+        if not self.down:
+            return found
+        for cell, count in Counter(chain.from_iterable(self.down)).items():
+            found[cell] = found.get(cell, 0) - count
+        return {cell: count for cell, count in found.items() if count}
 
 
 Tallies = dict[tuple[Any, ...], dict[str, Tally]]
@@ -102,16 +109,28 @@ class Delta:
         self._score = _tallies()
         self._replaced = _tallies()
 
-    def record(self, tenant: str, fact: Fact, sign: int) -> None:
-        """Count one record; without a person it counts singly, also for the detector and the score."""
+    def record(self, tenant: str, old: Fact | None, new: Fact | None) -> None:
+        """Count what a record is now instead of what it was, whoever's it is; its persons are counted apart.
+
+        Without a person it counts singly, also for the detector and the score.
+        """
+        if old is None or new is None or not _alike(old, new):
+            for fact, sign in zip((old, new), _SIGNS, strict=True):
+                if fact is not None:
+                    self._record(tenant, fact, sign)
+
+    def _record(self, tenant: str, fact: Fact, sign: int) -> None:
         counted = self._volume[tenant, fact.bucket, fact.day]
         counted["records"].add(fact.cells, sign)
+        if fact.metric:
+            columns = self._score[tenant, fact.metric, fact.day]
+            _score(columns, SCORED, fact, sign)
+            if not fact.person:
+                columns["singles"].add(fact.cells, sign)
         if not fact.person:
             counted["singles"].add(fact.cells, sign)
             if fact.watched:
                 self.watched(tenant, fact.known, fact.watched, sign)
-            if fact.metric:
-                self._answer(tenant, fact, sign)
 
     def presence(self, tenant: str, day: int, old: Presence, new: Presence) -> None:
         """Count one person on one local day: once per cell, in its earliest bucket."""
@@ -146,34 +165,21 @@ class Delta:
             self._linked[tenant, day][ENDED[window]].add(cells, 1)
 
     def answers(self, tenant: str, old: Iterable[Fact], new: Iterable[Fact]) -> None:
-        """Count a person's scored answers, and which of them later ones to the same question replace, instead of the old."""
+        """Count which of a person's scored answers later ones to the same question replace, instead of the old."""
         before, after = _chains(old), _chains(new)
         for metric in before.keys() | after.keys():
             sides = apart(before.get(metric, ()), after.get(metric, ()))
             for sign, given in zip(_SIGNS, sides, strict=True):
-                for answer in given:
-                    self._answer(tenant, answer, sign)
                 for answer, following in pairwise(given):
-                    self._replacement(tenant, answer, following, sign)
+                    self.replaced(tenant, answer, following, sign)
 
-    def answer(self, tenant: str, before: Fact | None, answer: Fact) -> None:
-        """Count a person's new last answer to a question, which replaces the one `before`."""
-        self._answer(tenant, answer, 1)
-        if before is not None:
-            self._replacement(tenant, before, answer, 1)
-
-    def _replacement(self, tenant: str, answer: Fact, following: Fact, sign: int) -> None:
+    def replaced(self, tenant: str, answer: Fact, following: Fact, sign: int) -> None:
+        """Count that a person's next answer to a question replaces this one."""
         window = within(following.day - answer.day)
         if window:
             at = (tenant, answer.metric)
             _score(self._replaced[*at, answer.day], REPLACED[window], answer, sign)
             _score(self._replaced[*at, following.day], REPLACING[window], answer, sign)
-
-    def _answer(self, tenant: str, answer: Fact, sign: int) -> None:
-        columns = self._score[tenant, answer.metric, answer.day]
-        _score(columns, SCORED, answer, sign)
-        if not answer.person:
-            columns["singles"].add(answer.cells, sign)
 
     def include(self, other: "Delta") -> None:
         """Count what another counted as well."""
@@ -195,6 +201,17 @@ class Delta:
             "pulse": _rolled(self._pulse, lambda key: [key]),
             "score": _beside(_rolled(self._score, _by_days), _rolled(self._replaced, _by_eras)),
         }
+
+
+def _alike(one: Fact, other: Fact) -> bool:
+    """Whether a record counts as much either way, whoever's it is."""
+    return (
+        one.cells == other.cells
+        and (one.bucket, one.day, one.metric, one.value)
+        == (other.bucket, other.day, other.metric, other.value)
+        and bool(one.person) == bool(other.person)
+        and (bool(one.person) or (one.known, one.watched) == (other.known, other.watched))
+    )
 
 
 def _chains(members: Iterable[Fact]) -> dict[str, list[Fact]]:
@@ -231,15 +248,17 @@ def _shifts(
     old: Mapping[str, int], new: Mapping[str, int]
 ) -> tuple[tuple[int, dict[int, list[str]]], ...]:
     """(1, buckets that gained these cells) and (-1, buckets that lost these)."""
-    gained: dict[int, list[str]] = {}
-    lost: dict[int, list[str]] = {}
-    for cell, bucket in new.items():
-        if old.get(cell) != bucket:
-            gained.setdefault(bucket, []).append(cell)
-    for cell, bucket in old.items():
-        if new.get(cell) != bucket:
-            lost.setdefault(bucket, []).append(cell)
-    return (1, gained), (-1, lost)
+    kept = old.items() & new.items() if old and new else ()
+    return (1, _by_bucket(new, kept)), (-1, _by_bucket(old, kept))
+
+
+def _by_bucket(seen: Mapping[str, int], kept: Collection[tuple[str, int]]) -> dict[int, list[str]]:
+    """Cells by bucket, without those that are kept."""
+    found: dict[int, list[str]] = {}
+    for each in seen.items():
+        if each not in kept:
+            found.setdefault(each[1], []).append(each[0])
+    return found
 
 
 def _by_days(key: tuple[Any, ...]) -> list[tuple[Any, ...]]:
@@ -255,8 +274,8 @@ def _rolled(tallies: Tallies, grains: Callable[[tuple[Any, ...]], list[tuple[Any
     """The sums in every grain."""
     found: Moved = {}
     for key, tally in tallies.items():
-        columns = {name: column.counts() for name, column in tally.items()}
-        for at in grains(key):
+        columns = {name: counts for name, column in tally.items() if (counts := column.counts())}
+        for at in grains(key) if columns else ():
             known = found.setdefault(at, {})
             for name, counts in columns.items():
                 known[name] = _sum(known[name], counts) if name in known else counts
@@ -264,9 +283,10 @@ def _rolled(tallies: Tallies, grains: Callable[[tuple[Any, ...]], list[tuple[Any
 
 
 def _sum(one: ByCell, other: ByCell) -> ByCell:
-    # In Counter's own way of adding; + would drop what falls below zero. A new one: the grains share theirs.
-    found = one.copy()
-    found.update(other)
+    # A new one: the grains share theirs.
+    found = dict(one)
+    for cell, count in other.items():
+        found[cell] = found.get(cell, 0) + count
     return found
 
 

@@ -66,20 +66,18 @@ def in_order(latest: Latest, came: Sequence[Fact]) -> bool:
 
 
 def follow(delta: Delta, tenant: str, fact: Fact, latest: Latest) -> Latest:
-    """Count a new record of a person that is `in_order`; returns the person's latest state with it."""
-    delta.record(tenant, fact, 1)
+    """Count for a person a new record that is `in_order`; returns the person's latest state with it."""
     new_day = not latest.seen or latest.seen[-1].day < fact.day
     seen = _see(delta, tenant, fact, latest.seen)
     known = _know(delta, tenant, fact, () if new_day else latest.known)
     if not fact.metric:
         return Latest(seen, known, latest.answers)
-    before, answers = None, [_answer(fact)]
+    answers = [_answer(fact)]
     for answer in latest.answers:
         if answer.metric == fact.metric:
-            before = _fact(answer)
+            delta.replaced(tenant, _fact(answer), fact, 1)
         else:
             answers.append(answer)
-    delta.answer(tenant, before, fact)
     if len(answers) > 1:
         answers.sort(key=_metric)
     return Latest(seen, known, tuple(answers))

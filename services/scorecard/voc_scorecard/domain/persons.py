@@ -15,10 +15,6 @@ class Moves(Struct):
     came: list[Fact] = []
     went: list[Fact] = []
 
-    def days(self) -> list[int]:
-        """The touched local days, ascending."""
-        return sorted({fact.day for fact in (*self.came, *self.went)})
-
     def scored(self) -> bool:
         """Whether a scored answer is among them."""
         return any(fact.metric for fact in (*self.came, *self.went))
@@ -47,21 +43,28 @@ def count_new(delta: Delta, tenant: str, moves: Moves, latest: Latest | None) ->
 
 def recount(delta: Delta, tenant: str, moves: Moves, now: Sequence[Fact]) -> list[Fact]:
     """Count the touched days, cells and answers of a person anew; `now` are all its members. Returns those after it."""
-    for facts, sign in ((moves.went, -1), (moves.came, 1)):
-        for fact in facts:
-            delta.record(tenant, fact, sign)
     there = moves.untouched(now)
     if moves.scored():
         delta.answers(tenant, there + moves.went, there + moves.came)
-    for day in moves.days():
-        beside = [fact for fact in there if fact.day == day]
-        old, new = ([f for f in facts if f.day == day] for facts in (moves.went, moves.came))
-        delta.presence(tenant, day, presence(beside + old), presence(beside + new))
+    beside, old, new = (_by_day(facts) for facts in (there, moves.went, moves.came))
+    for day in old.keys() | new.keys():
+        others, gone, come = beside.get(day, []), old.get(day, []), new.get(day, [])
+        delta.presence(tenant, day, presence(others + gone), presence(others + come))
     touched = {cell for fact in (*moves.came, *moves.went) for cell in fact.cells}
     left, gone, come = (_days(facts, touched) for facts in (there, moves.went, moves.came))
     for cell in touched:
-        delta.days(tenant, cell, sorted(left[cell] | gone[cell]), sorted(left[cell] | come[cell]))
+        before, after = left[cell] | gone[cell], left[cell] | come[cell]
+        # Most cells of most persons are those of one day, which no other follows.
+        if before != after and (len(before) > 1 or len(after) > 1):
+            delta.days(tenant, cell, sorted(before), sorted(after))
     return there + moves.came
+
+
+def _by_day(facts: Iterable[Fact]) -> dict[int, list[Fact]]:
+    found: dict[int, list[Fact]] = {}
+    for fact in facts:
+        found.setdefault(fact.day, []).append(fact)
+    return found
 
 
 def _days(facts: Iterable[Fact], touched: set[str]) -> dict[str, set[int]]:

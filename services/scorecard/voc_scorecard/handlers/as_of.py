@@ -30,12 +30,11 @@ async def taken_back(tx: Transaction, tenant: str, as_of: int) -> Mapping[str, M
     delta = Delta()
     persons: dict[PersonKey, Moves] = defaultdict(Moves)
     for then, now in changes.values():
-        for fact, sign in ((now, -1), (then, 1)):
-            if fact is not None and fact.person:
-                moves = persons[tenant, fact.person]
-                (moves.came if sign > 0 else moves.went).append(fact)
-            elif fact is not None:
-                delta.record(tenant, fact, sign)
+        delta.record(tenant, now, then)
+        if now is not None and now.person:
+            persons[tenant, now.person].went.append(now)
+        if then is not None and then.person:
+            persons[tenant, then.person].came.append(then)
     members = await groups.members(tx, sorted(persons)) if persons else {}
     for key, moves in persons.items():
         recount(delta, tenant, moves, members.get(key, []))

@@ -88,7 +88,7 @@ async def records_moved(tx: Transaction, batch: Sequence[RecordsMoved]) -> list[
             if key not in newest or m.version > newest[key].attribution.version:
                 whose = Attribution(m.version, m.person, m.account)
                 newest[key] = Parts(*key, NO_REVISION, whose, NO_DECISION)
-    await count(tx, await records.join(tx, [newest[key] for key in sorted(newest)]))
+    await count(tx, await records.revise(tx, [newest[key] for key in sorted(newest)]))
     return []
 
 
@@ -107,16 +107,12 @@ async def count(tx: Transaction, changes: Iterable[Change]) -> None:
     delta = Delta()
     persons: dict[PersonKey, Moves] = defaultdict(Moves)
     for change in moved:
-        if (old := change.old) is not None:
-            if old.person:
-                persons[change.tenant, old.person].went.append(old)
-            else:
-                delta.record(change.tenant, old, -1)
-        if (new := change.new) is not None:
-            if new.person:
-                persons[change.tenant, new.person].came.append(new)
-            else:
-                delta.record(change.tenant, new, 1)
+        tenant, old, new = change.tenant, change.old, change.new
+        delta.record(tenant, old, new)
+        if old is not None and old.person:
+            persons[tenant, old.person].went.append(old)
+        if new is not None and new.person:
+            persons[tenant, new.person].came.append(new)
     kept = await _count_persons(tx, {key: persons[key] for key in sorted(persons)}, delta)
     tables = delta.moved()
     await counters.add(tx, tables, kept)

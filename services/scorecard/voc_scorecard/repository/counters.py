@@ -95,7 +95,7 @@ def _columns(
         sizes.append(len(moving))
         for name, each in zip(counts, values, strict=True):
             column = columns.get(name)
-            each.extend(map(column.__getitem__, moving) if column else [0] * len(moving))
+            each.extend([column.get(cell, 0) for cell in moving] if column else [0] * len(moving))
     arrays = {f"{table}_{name}": numbers(found) for name, found in zip(counts, values, strict=True)}
     named = {"tenant": "text", **keys}
     spread = zip(*ordered, strict=True) if ordered else [()] * len(named)

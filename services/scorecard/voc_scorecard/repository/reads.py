@@ -97,7 +97,7 @@ async def sums(
                 for cell in cells:
                     counts = found[cell, metric, label]
                     for i, names in enumerate(summed):
-                        counts[i] += sum(columns[n][cell] for n in names if n in columns)
+                        counts[i] += sum(columns[n].get(cell, 0) for n in names if n in columns)
     return found
 
 
@@ -156,5 +156,5 @@ async def by_bucket(
         if grain == span.grain and span.low <= bucket < span.high:
             counts = found.setdefault(bucket, [0, 0, 0])
             for i, name in enumerate(("records", "people", "singles")):
-                counts[i] += columns[name][cell] if name in columns else 0
+                counts[i] += columns[name].get(cell, 0) if name in columns else 0
     return found

@@ -71,10 +71,13 @@ def columns(row: str = "") -> str:
     return ", ".join(f"{sql.format(before)} as {name}" for name, sql in _READ.items())
 
 
-_BEFORE = (
-    "r.tenant, r.record_id as id, old.record_id is not null, "
-    f"old.rev_version, old.att_version, {columns('old')}"
-)
+def _state(row: str) -> str:
+    return f"{row}.rev_version, {row}.att_version, {columns(row)}"
+
+
+_STATE = 2 + len(_READ)
+"""Columns of a state."""
+_BEFORE = f"r.tenant, r.record_id as record, {_state('old')}"
 
 
 _THERE = (
@@ -98,7 +101,7 @@ INSERT = _insert()
 
 
 def join_sql(newer: str = NEWER, alive: str = ALIVE) -> str:
-    """The statement that joins parts into record states and returns what each changed row was before."""
+    """The statement that joins parts into record states and returns what each changed row was and is."""
     tests = {version: newer.format(version=version) for version in _PARTS}
     takes = ", ".join(
         f"{column} = case when {tests[version]} then excluded.{column} else r.{column} end"
@@ -109,7 +112,7 @@ def join_sql(newer: str = NEWER, alive: str = ALIVE) -> str:
         f"{INSERT} on conflict (tenant, record_id) do update set {takes}, "
         "counted_at = case when r.counted_at = 0 then excluded.counted_at else r.counted_at end "
         f"where {alive} and ({' or '.join(tests.values())}) "
-        f"returning {_BEFORE}"
+        f"returning {_BEFORE}, {_state('new')}"
     )
 
 
@@ -165,7 +168,7 @@ async def join(tx: Transaction, batch: Sequence[Parts]) -> list[Change]:
         return await _store(tx, batch)
     there = {(tenant, record) for tenant, record in rows}
     changes = await _store(tx, [p for p in batch if (p.tenant, p.record) not in there])
-    return changes + await _revise(tx, [p for p in batch if (p.tenant, p.record) in there])
+    return changes + await revise(tx, [p for p in batch if (p.tenant, p.record) in there])
 
 
 async def _store(tx: Transaction, batch: Sequence[Parts]) -> list[Change]:
@@ -176,16 +179,16 @@ async def _store(tx: Transaction, batch: Sequence[Parts]) -> list[Change]:
     return [Change(p.tenant, p.record, None, _told(p), "") for p in batch]
 
 
-async def _revise(tx: Transaction, batch: Sequence[Parts]) -> list[Change]:
-    """Join parts into record states that are there, or come to be."""
+async def revise(tx: Transaction, batch: Sequence[Parts]) -> list[Change]:
+    """The same of records most of which are there: what is told of others is kept until they come."""
     rows: Any = await tx.rows(JOIN, **_columns(batch))
-    before = {(row[0], row[1]): row for row in rows}
     changes: list[Change] = []
-    for row in await _states(tx, list(before)) if before else ():
-        key = (row[0], row[3])
-        old = before[key]
-        reason = "revision" if old[3] != row[1] else "person" if old[4] != row[2] else "decision"
-        changes.append(Change(*key, _counted(old[3], old[5:]), _counted(row[1], row[3:]), reason))
+    for tenant, record, *states in rows:
+        before, now = states[:_STATE], states[_STATE:]
+        changed = (
+            "revision" if before[0] != now[0] else "person" if before[1] != now[1] else "decision"
+        )
+        changes.append(Change(tenant, record, _counted(before), _counted(now), changed))
     return changes
 
 
@@ -224,25 +227,13 @@ def _columns(batch: Sequence[Parts]) -> dict[str, str]:
     }
 
 
-async def _states(tx: Transaction, keys: Sequence[tuple[str, str]]) -> Any:
-    """The rows as they stand now, which this transaction has just written and holds."""
-    return await tx.rows(
-        f"select tenant, rev_version, att_version, {columns()} from scorecard.record "
-        f"where (tenant, record_id) in (select * from {unnest(_KEYS)})",
-        tenant=texts([t for t, _ in keys]),
-        record_id=texts([r for _, r in keys]),
-    )
-
-
 async def erase(tx: Transaction, batch: Iterable[tuple[str, str]]) -> list[Change]:
     """Empty these records (tenant, record id) for good, also those never seen; what changed."""
     ordered = sorted(set(batch))
     rows: Any = await tx.rows(
         ERASE, tenant=texts([t for t, _ in ordered]), record_id=texts([r for _, r in ordered])
     )
-    return [
-        Change(row[0], row[1], _counted(row[3], row[5:]), None, "erased") for row in rows if row[2]
-    ]
+    return [Change(tenant, record, _counted(was), None, "erased") for tenant, record, *was in rows]
 
 
 def _told(parts: Parts) -> Fact | None:
@@ -270,8 +261,9 @@ def _told(parts: Parts) -> Fact | None:
     )
 
 
-def _counted(version: str, values: Sequence[Any]) -> Fact | None:
-    return read_fact(values) if version else None
+def _counted(state: Sequence[Any]) -> Fact | None:
+    """The fact of a state; None where nothing of the record is counted."""
+    return read_fact(state[2:]) if state[0] else None
 
 
 def read_fact(values: Sequence[Any]) -> Fact:
