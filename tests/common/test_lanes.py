@@ -80,6 +80,14 @@ def test_many_live_requests_at_once_do_not_put_it_off_for_longer(clock: Clock) -
     assert found.rest() == pytest.approx(10.0)
 
 
+def test_no_rest_is_longer_than_whoever_waits_for_it_would_wait(clock: Clock) -> None:
+    found = Lanes()
+    found.live()
+    found.worked(3.0)
+    found.live(60.0)
+    assert found.rest() == pytest.approx(10.0)
+
+
 def test_when_live_work_has_ended_it_goes_on_at_once(clock: Clock) -> None:
     found = Lanes()
     found.live()

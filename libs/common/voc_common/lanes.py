@@ -9,6 +9,8 @@ _REST = 5.0
 """Seconds that bulk work rests for each second that it took, while there is live work: such as that leaves over."""
 _AT_MOST = 10.0
 """How many times longer the rest can become where live work leaves nothing over."""
+_LONGEST_REST = 10.0
+"""Seconds that a rest takes at most: whoever waits for it, and a few before it, shall not give up meanwhile."""
 _LONGEST = 1.0
 """Seconds of bulk work that count at most: what took longer has waited for a server that was away."""
 _MEMORY = 5.0
@@ -41,7 +43,8 @@ class Lanes:
         """Bulk work took so long; the rest that follows counts from now."""
         if self.shared():
             now, rest = time.monotonic(), _REST * min(seconds, _LONGEST)
-            self._bulk_from, self._at_latest = now + rest, now + _AT_MOST * rest
+            self._bulk_from = now + rest
+            self._at_latest = now + min(_AT_MOST * rest, _LONGEST_REST)
 
     def rest(self) -> float:
         """Seconds until bulk work may go on."""
@@ -69,7 +72,7 @@ class Turns:
     async def __aenter__(self) -> None:
         await self._lock.acquire()
         try:
-            while rest := self._lanes.rest():
+            while rest := self._lanes.rest():  # noqa: ASYNC110 - a clock is waited for, which live requests put off
                 await asyncio.sleep(rest)
         except BaseException:
             self._lock.release()
