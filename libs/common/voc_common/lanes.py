@@ -6,9 +6,7 @@ import time
 from collections.abc import Generator
 
 _REST = 5.0
-"""Seconds that bulk work rests for each second that it took, while there is live work: such as that leaves over."""
-_AT_MOST = 10.0
-"""How many times longer the rest can become where live work leaves nothing over."""
+"""Seconds that bulk work rests for each second that it took, while there is live work, whose own time does not count."""
 _LONGEST_REST = 10.0
 """Seconds that a rest takes at most: whoever waits for it, and a few before it, shall not give up meanwhile."""
 _LONGEST = 1.0
@@ -42,9 +40,9 @@ class Lanes:
     def worked(self, seconds: float) -> None:
         """Bulk work took so long; the rest that follows counts from now."""
         if self.shared():
-            now, rest = time.monotonic(), _REST * min(seconds, _LONGEST)
-            self._bulk_from = now + rest
-            self._at_latest = now + min(_AT_MOST * rest, _LONGEST_REST)
+            now = time.monotonic()
+            self._bulk_from = now + _REST * min(seconds, _LONGEST)
+            self._at_latest = now + _LONGEST_REST
 
     def rest(self) -> float:
         """Seconds until bulk work may go on."""

@@ -69,7 +69,7 @@ class Tally:
         self.down: list[Collection[str]] = []
 
     def add(self, cells: Collection[str], sign: int) -> None:
-        """Count these cells once up or down."""
+        """Count these cells, each named once, up or down."""
         (self.up if sign > 0 else self.down).append(cells)
 
     def include(self, other: "Tally") -> None:
@@ -114,10 +114,12 @@ class Delta:
 
         Without a person it counts singly, also for the detector and the score.
         """
-        if old is None or new is None or not _alike(old, new):
-            for fact, sign in zip((old, new), _SIGNS, strict=True):
-                if fact is not None:
-                    self._record(tenant, fact, sign)
+        if old is not None and new is not None and _alike(old, new):
+            return
+        if old is not None:
+            self._record(tenant, old, -1)
+        if new is not None:
+            self._record(tenant, new, 1)
 
     def _record(self, tenant: str, fact: Fact, sign: int) -> None:
         counted = self._volume[tenant, fact.bucket, fact.day]

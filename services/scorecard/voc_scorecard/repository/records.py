@@ -180,7 +180,7 @@ async def _store(tx: Transaction, batch: Sequence[Parts]) -> list[Change]:
 
 
 async def revise(tx: Transaction, batch: Sequence[Parts]) -> list[Change]:
-    """The same of records most of which are there: what is told of others is kept until they come."""
+    """Join parts into record states most of which are there; what is told of others is kept until they come."""
     rows: Any = await tx.rows(JOIN, **_columns(batch))
     changes: list[Change] = []
     for tenant, record, *states in rows:
