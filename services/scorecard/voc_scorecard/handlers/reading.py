@@ -1,5 +1,6 @@
 """Answer reads: a scorecard, a time series, the records behind a number; now, or as they were once."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
@@ -7,7 +8,6 @@ from msgspec import Struct
 from voc_common.postgres import Transaction
 
 from voc_scorecard.domain import dimensions
-from voc_scorecard.domain.contributions import Moved
 from voc_scorecard.domain.ranges import (
     DAY,
     FIVE_MINUTES,
@@ -31,6 +31,7 @@ from voc_scorecard.domain.scorecard import (
 )
 from voc_scorecard.handlers.as_of import taken_back
 from voc_scorecard.repository import journal, reads, told
+from voc_scorecard.repository.reads import Sums
 
 
 class Cell(Struct, frozen=True):
@@ -85,19 +86,31 @@ async def scorecard(
     later = await taken_back(tx, tenant, asked.as_of)
     before = dimensions.prefix(asked.stakeholder)
     marks = [before + name for name in (dimensions.LATE, dimensions.SUSPECT)]
-    split = await reads.cells(tx, tenant, f"{before}{asked.by}:")
-    every = [before + dimensions.ALL, *split]
-    found = await _cells(tx, tenant, every, window, later, small=asked.stakeholder == "employee")
-    marked = await reads.sums(tx, "volume", tenant, marks, {"now": window.spans()}, later=later)
-    late, suspect = (marked[name, "", "now"][0] for name in marks)
+    whole = before + dimensions.ALL
+    spans = window_spans(window)
+    split = reads.beginning(f"{before}{asked.by}:")
+    cells = [split, *map(reads.named, (whole, *marks))]
+    counted, answered = [
+        await reads.sums(tx, table, tenant, cells, spans, window=window.days, later=later)
+        for table in ("volume", "score")
+    ]
+    questions: dict[str, set[str]] = defaultdict(set)
+    for cell, metric, _ in answered:
+        questions[cell].add(metric)
+
+    def shown(cell: str) -> Cell:
+        small = asked.stakeholder == "employee"
+        return _cell(cell, counted, answered, sorted(questions[cell]), small=small)
+
+    late, suspect = (counted[name, "", "now"][0] for name in marks)
     watermark, _ = await told.watermark(tx, topics)
     return Scorecard(
         zone,
         window,
         day_start(window.first, at),
         until,
-        found[0],
-        tuple(c for c in found[1:] if c.now is None or c.now.records or _before(c)),
+        shown(whole),
+        tuple(filter(_told, map(shown, sorted({c for c, _, _ in counted if c in split})))),
         await told.cause_names(tx, tenant) if asked.by == "cause" else {},
         late,
         suspect,
@@ -106,38 +119,22 @@ async def scorecard(
     )
 
 
-def _before(cell: Cell) -> bool:
-    return cell.before is not None and cell.before.records > 0
+def _told(cell: Cell) -> bool:
+    """Whether there is something in one of the windows, if only hidden."""
+    return any(each is None or each.records > 0 for each in (cell.now, cell.before))
 
 
-async def _cells(
-    tx: Transaction,
-    tenant: str,
-    cells: Sequence[str],
-    window: Window,
-    later: Mapping[str, Moved],
-    *,
-    small: bool,
-) -> list[Cell]:
-    spans = window_spans(window)
-    counted = await reads.sums(tx, "volume", tenant, cells, spans, window=window.days, later=later)
-    asked = await reads.metrics(tx, tenant, cells[0])
-    answered = await reads.sums(
-        tx, "score", tenant, cells, spans, metrics=asked, window=window.days, later=later
+def _cell(cell: str, counted: Sums, answered: Sums, metrics: Sequence[str], *, small: bool) -> Cell:
+    now, before = (
+        each.shown(small) for each in volumes(*(counted[cell, "", label] for label in _LABELS))
     )
-    found: list[Cell] = []
-    for cell in cells:
-        now, before = (
-            each.shown(small) for each in volumes(*(counted[cell, "", label] for label in _LABELS))
-        )
-        pairs = [
-            scores(metric, *(answered[cell, metric, label] for label in _LABELS))
-            for metric in asked
-            if now is not None
-        ]
-        shown = tuple((one, other) for one, other in pairs if one.nps.n or other.nps.n)
-        found.append(Cell(cell, now, before, shown))
-    return found
+    pairs = [
+        scores(metric, *(answered[cell, metric, label] for label in _LABELS))
+        for metric in metrics
+        if now is not None
+    ]
+    shown = tuple((one, other) for one, other in pairs if one.nps.n or other.nps.n)
+    return Cell(cell, now, before, shown)
 
 
 _LABELS = ("now", "before", "past")
@@ -166,7 +163,7 @@ async def volume_series(
     if grain == "whole":
         low, high = five(since), -(-until // FIVE_MINUTES)
         spans = {"range": local_spans(low, high, zone)}
-        sums = await reads.sums(tx, "volume", tenant, [cell], spans, later=later)
+        sums = await reads.sums(tx, "volume", tenant, [reads.named(cell)], spans, later=later)
         counts = Volume(*sums[cell, "", "range"]).shown(small)
         return [Point(low * FIVE_MINUTES, high * FIVE_MINUTES, counts)]
     if grain == "day":
@@ -209,7 +206,7 @@ async def score_series(
         for end in (last + 1, last - days + 1):
             spans[f"before {end}"] = sum_spans(end)
     found = await reads.sums(
-        tx, "score", tenant, [cell], spans, metrics=[metric], window=days, later=later
+        tx, "score", tenant, [reads.named(cell)], spans, metric=metric, window=days, later=later
     )
     small = cell.startswith(dimensions.prefix("employee"))
     points: list[Point] = []

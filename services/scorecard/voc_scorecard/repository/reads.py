@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from msgspec import Struct
 from voc_common.postgres import Transaction
 from voc_common.postgres.arrays import numbers, texts, unnest
 
@@ -17,7 +18,29 @@ Wanted = Mapping[str, Sequence[Span]]
 Sums = dict[tuple[str, str, str], list[int]]
 """(cell, metric or "", label) -> a sum for each counted column of the table."""
 
-_SPANS = {"label": "text", "grain": "smallint", "low": "int", "high": "int"}
+
+class Cells(Struct, frozen=True):
+    """Cells by name, from `first` to `last` (both included), in the order of their code points."""
+
+    first: str
+    last: str
+
+    def __contains__(self, cell: str) -> bool:
+        return self.first <= cell <= self.last
+
+
+def named(cell: str) -> Cells:
+    """One cell."""
+    return Cells(cell, cell)
+
+
+def beginning(start: str) -> Cells:
+    """All cells whose names begin so."""
+    return Cells(start, start + "\U0010ffff")
+
+
+_SPANS = {"label": "smallint", "grain": "smallint", "low": "int", "high": "int"}
+_CELLS = {"first": "text", "last": "text"}
 
 
 def _summed(table: str, window: int) -> list[tuple[str, ...]]:
@@ -37,19 +60,20 @@ def _summed(table: str, window: int) -> list[tuple[str, ...]]:
 
 
 @lru_cache
-def _sums(table: str, window: int) -> str:
+def _sums(table: str, window: int, asked: bool) -> str:
     summed = [" + ".join(f"c.{name}" for name in names) for names in _summed(table, window)]
-    metric = "m.metric" if table == "score" else "''"
-    source = f" cross join {unnest({'metric': 'text'}, 'm')}" if table == "score" else ""
-    same = " and c.metric = m.metric" if table == "score" else ""
-    # A lateral subquery: one short index range for each cell, metric and span.
+    metric = ("metric",) if table == "score" else ()
+    same = " and c.metric = :metric" if asked else ""
+    # One index range for each span and name: the cells of a bucket lie beside each other. `offset 0` keeps the
+    # planner from looking at the names only after all cells have been read.
     return (
-        f"select l.cell, {metric}, s.label, {', '.join(f'sum(v.s{i})' for i in range(len(summed)))} "
-        f"from {unnest({'cell': 'text'}, 'l')}{source} cross join {unnest(_SPANS, 's')} "
-        f"cross join lateral (select {', '.join(f'sum({e}) as s{i}' for i, e in enumerate(summed))} "
-        f"from scorecard.{table} c where c.tenant = :tenant and c.cell = l.cell{same} "
-        "and c.grain = s.grain and c.bucket >= s.low and c.bucket < s.high) v "
-        "where v.s0 is not null group by 1, 2, 3"
+        f"select {', '.join(('v.cell', 's.label', *metric))}, "
+        f"{', '.join(f'sum(v.s{i})' for i in range(len(summed)))} "
+        f"from {unnest(_SPANS, 's')} cross join {unnest(_CELLS, 'l')} cross join lateral ("
+        f"select {', '.join(('cell', *metric, *(f'{e} as s{i}' for i, e in enumerate(summed))))} "
+        f"from scorecard.{table} c where c.tenant = :tenant and c.grain = s.grain and c.bucket >= s.low "
+        f"and c.bucket < s.high and c.cell >= l.first and c.cell <= l.last{same} offset 0) v "
+        f"group by {', '.join(('v.cell', 's.label', *metric))}"
     )
 
 
@@ -57,79 +81,53 @@ async def sums(
     tx: Transaction,
     table: str,
     tenant: str,
-    cells: Sequence[str],
+    cells: Sequence[Cells],
     wanted: Wanted,
     *,
-    metrics: Sequence[str] = (),
+    metric: str = "",
     window: int = 0,
     later: Mapping[str, Moved] | None = None,
 ) -> Sums:
-    """Sums of volume or score: of facts, and with `window` of the links that matter in windows of so many days.
+    """Sums of volume or score, of one `metric` or each: of facts, and with `window` of the links that matter in
+    windows of so many days.
 
-    Links come behind the facts: what began, then what ended. `later` is what to add to the counters, as
-    `as_of` makes it.
+    Links come behind the facts: what began, then what ended. Nothing counted is zero. `later` is what to add to the
+    counters, as `as_of` makes it.
     """
-    spans = [(label, span) for label, each in wanted.items() for span in each]
+    labels = list(wanted)
+    spans = [(at, span) for at, label in enumerate(labels) for span in wanted[label]]
     summed = _summed(table, window)
     found: Sums = defaultdict(lambda: [0] * len(summed))
-    if not cells or not spans or (table == "score" and not metrics):
-        return found
+    asked = {"metric": metric} if metric else {}
     rows: Any = await tx.rows(
-        _sums(table, window),
+        _sums(table, window, bool(metric)),
         tenant=tenant,
-        cell=texts(cells),
-        metric=texts(metrics),
-        label=texts([label for label, _ in spans]),
+        first=texts([each.first for each in cells]),
+        last=texts([each.last for each in cells]),
+        label=numbers([at for at, _ in spans]),
         grain=numbers([s.grain for _, s in spans]),
         low=numbers([s.low for _, s in spans]),
         high=numbers([s.high for _, s in spans]),
+        **asked,
     )
-    for cell, metric, label, *counts in rows:
-        found[cell, metric, label] = [int(count or 0) for count in counts]
+    for cell, at, *counts in rows:
+        of = counts.pop(0) if table == "score" else ""
+        found[cell, of, labels[at]] = counts
     for key, columns in (later[table] if later else {}).items():
         # What `as_of` takes back has the same keys as the counters.
         *rest, grain, bucket = key[1:]
-        metric = rest[0] if rest else ""
-        if metric and metric not in metrics:
+        of = rest[0] if rest else ""
+        if metric and of != metric:
             continue
-        for label, span in spans:
+        moved = {cell for counts in columns.values() for cell in counts}
+        moved = {cell for cell in moved if any(cell in each for each in cells)}
+        for at, span in spans:
             if span.grain == grain and span.low <= bucket < span.high:
-                for cell in cells:
-                    counts = found[cell, metric, label]
+                for cell in moved:
+                    counts = found[cell, of, labels[at]]
                     for i, names in enumerate(summed):
                         counts[i] += sum(columns[n].get(cell, 0) for n in names if n in columns)
     return found
-
-
-async def cells(tx: Transaction, tenant: str, beginning: str) -> list[str]:
-    """All cells of a tenant that begin so, without pairs: one index look-up each."""
-    rows: Any = await tx.rows(
-        "with recursive found(cell) as ("
-        "(select cell from scorecard.volume where tenant = :tenant and cell >= :low and cell < :high "
-        "order by cell limit 1) union all "
-        "select (select v.cell from scorecard.volume v where v.tenant = :tenant and v.cell > found.cell "
-        "and v.cell < :high order by v.cell limit 1) from found where found.cell is not null"
-        ") select cell from found where cell is not null",
-        tenant=tenant,
-        low=beginning,
-        high=beginning + "\U0010ffff",
-    )
-    return [cell for (cell,) in rows]
-
-
-async def metrics(tx: Transaction, tenant: str, every: str) -> list[str]:
-    """The questions that were answered, of the cell that counts `every` answer."""
-    rows: Any = await tx.rows(
-        "with recursive found(metric) as ("
-        "(select metric from scorecard.score where tenant = :tenant and cell = :cell "
-        "order by metric limit 1) union all "
-        "select (select s.metric from scorecard.score s where s.tenant = :tenant and s.cell = :cell "
-        "and s.metric > found.metric order by s.metric limit 1) from found where found.metric is not null"
-        ") select metric from found where metric is not null",
-        tenant=tenant,
-        cell=every,
-    )
-    return [metric for (metric,) in rows]
 
 
 async def by_bucket(

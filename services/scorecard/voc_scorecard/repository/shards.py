@@ -37,7 +37,7 @@ def _gather(table: str) -> str:
         f"and ({_CLOSED['grain' in keys]}) limit :most for update skip locked), "
         f"gone as (delete from scorecard.{table} as c using loose where c.ctid = loose.ctid returning c.*), "
         f"gathered as (insert into scorecard.{table} as c ({key}, shard, {', '.join(counts)}) "
-        f"select {key}, {GATHERED}, {sums} from gone group by {key} "
+        f"select {key}, {GATHERED}, {sums} from gone group by {key} order by {key} "
         f"on conflict ({key}, shard) do update set {adds}) "
         "select count(*) as rows from gone"
     )
