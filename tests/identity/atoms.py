@@ -16,7 +16,7 @@ def key(kind: str, value: str, issuer: str = "") -> Key:
     return Key(kind, digest, issuer, value)  # pyright: ignore[reportArgumentType]
 
 
-def record(number: int, name: str = "", **values: str) -> Record:
+def record(number: int, name: str = "", *, came: int = 0, **values: str) -> Record:
     """`record(3, "Anna Berg", email="a", phone="1", crm="17")`: other keywords are issuers of external ids."""
     keys = [
         key(kind, value) if kind in ("email", "phone") else key("external", value, kind)
@@ -28,6 +28,7 @@ def record(number: int, name: str = "", **values: str) -> Record:
         record_id(number),
         tuple(sorted(keys, key=lambda k: (order.index(k.kind), k.hash))),
         parse_name(name),
+        first_at=came,
     )
 
 

@@ -13,8 +13,8 @@ from .atoms import record, record_id
 RULES = Rules(generic_names=2, generic_ids=2)
 
 
-def atom(number: int, name: str, values: dict[str, str]) -> Record:
-    return record(number, name, **values)
+def atom(number: int, name: str, values: dict[str, str], came: int = 0) -> Record:
+    return record(number, name, came=came, **values)
 
 
 class Keeper:
@@ -100,6 +100,7 @@ ATOMS = st.builds(
             "phone": VALUE,
         }
     ),
+    st.integers(0, 3),
 )
 SIDES = st.frozensets(NUMBERS.map(record_id), min_size=1, max_size=3)
 SEQS = st.integers(0, 5)

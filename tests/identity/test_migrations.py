@@ -2,6 +2,7 @@
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 import msgspec
+from voc_common import versions
 from voc_common.postgres.migrations import migrate
 from voc_identity.domain.names import Name
 from voc_identity.domain.records import Key, Record, atom_of
@@ -22,8 +23,9 @@ async def test_atoms_lose_their_ids_and_people_have_spoken(database_url: str) ->
     await migrate(database_url, "identity", revision="0002")
     connection = await asyncpg.connect(database_url)
     await connection.executemany(
-        "insert into identity.record (tenant, record_id, atom, component, erased) values ($1, $2, $3, $4, $5)",
-        _RECORDS,
+        "insert into identity.record (tenant, record_id, atom, component, erased, rev_version) "
+        "values ($1, $2, $3, $4, $5, case when $5 then '' else $6 end)",
+        [(*told, versions.revision(5, 1_760_000_000_000_000, b"said")) for told in _RECORDS],
     )
     await connection.execute(
         "insert into identity.edge (tenant, kind, left_records, right_records, made_by) "
@@ -37,14 +39,14 @@ async def test_atoms_lose_their_ids_and_people_have_spoken(database_url: str) ->
     await connection.execute("insert into identity.tenant (tenant, secret) values ('said', 'key')")
     await migrate(database_url, "identity")
     rows = await connection.fetch(
-        "select tenant, atom, manual from identity.record order by tenant, record_id"
+        "select tenant, atom, manual, first_at from identity.record order by tenant, record_id"
     )
     told = atom_of(Record(_ID, _KEYS, _NAME, ("acme",)))
     assert [tuple(row) for row in rows] == [
-        ("alone", told, False),
-        ("gone", b"", False),
-        ("said", told, True),
-        ("said", b"", True),
+        ("alone", told, False, 1_760_000_000_000_000),
+        ("gone", b"", False, 0),
+        ("said", told, True, 1_760_000_000_000_000),
+        ("said", b"", True, 1_760_000_000_000_000),
     ]
     assert await connection.fetchval("select count(*) from identity.holder") == 0
     assert await connection.fetchval("select rekeyed_rules < rules from identity.tenant"), (

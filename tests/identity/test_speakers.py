@@ -193,9 +193,10 @@ async def test_a_few_who_say_the_same_again_and_again(
             (Identifier("phone", f"+4915112340{who // 2:03d}"), named(["Ann", "Bob"][who % 2])),
         )
     ]
-    told = World([saying(tenant, n, *rng.choice(wordings)) for n in range(480)])
+    told = World([saying(tenant, n, *rng.choice(wordings), came=n * 37 % 101) for n in range(480)])
     told.events += [
-        saying(tenant, n, *rng.choice(wordings), revision=2) for n in rng.sample(range(480), 40)
+        saying(tenant, n, *rng.choice(wordings), revision=2, came=n * 37 % 101)
+        for n in rng.sample(range(480), 40)
     ]
     said = await deliver(database, settings, told.events, rng)
     persons = await told_as_stored(database, settings, tenant, told, said)

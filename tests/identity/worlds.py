@@ -26,9 +26,9 @@ GIVEN = ["Ann", "Bob", "Cem", "Dora", "Eva", "Finn", "Gus", "Hana", "Ivo", "Jana
 
 
 def event(
-    tenant: str, number: int, revision: int, rng: random.Random, people_count: int
+    tenant: str, number: int, revision: int, rng: random.Random, people_count: int, came: int = 0
 ) -> FeedbackReceived:
-    """A record of a random person, by a random subset of its identifiers; sometimes of nobody."""
+    """A record of a random person, by a random subset of its identifiers; sometimes of nobody. It first came at `came`."""
     who = rng.randrange(people_count)
     given = GIVEN[who % len(GIVEN)]
     identifiers: list[Identifier] = []
@@ -61,6 +61,7 @@ def event(
             19675,
             "s",
             "ticket",
+            first_at=1_700_000_000_000_000 + came,
         ),
         identifiers=tuple(identifiers),
         body=msgspec.Raw(b"{}"),
@@ -68,10 +69,10 @@ def event(
 
 
 def saying(
-    tenant: str, number: int, *identifiers: Identifier, revision: int = 1
+    tenant: str, number: int, *identifiers: Identifier, revision: int = 1, came: int = 0
 ) -> FeedbackReceived:
     """A record that tells just this of its person."""
-    base = event(tenant, number, revision, random.Random(number), 10)
+    base = event(tenant, number, revision, random.Random(number), 10, came)
     return msgspec.structs.replace(base, identifiers=identifiers)
 
 
@@ -88,9 +89,11 @@ def world(tenant: str, seed: int, size: int = 160) -> World:
     rng = random.Random(seed)
     events: list[FeedbackReceived] = []
     for number in range(size):
-        events.append(event(tenant, number, 1, rng, size // 5))
+        # Some came at the same time, and in another order than that of their ids.
+        came = number * 37 % 101
+        events.append(event(tenant, number, 1, rng, size // 5, came))
         if rng.random() < 0.2:
-            events.append(event(tenant, number, 2, rng, size // 5))
+            events.append(event(tenant, number, 2, rng, size // 5, came))
     return World(events)
 
 
@@ -145,7 +148,7 @@ async def expected(
     read = key_rules(secret, settings.region, blocked)
     greatest = {e.record_id: e for e in fold(told.events)}
     atoms = [
-        normalise(e.identifiers, read).record(e.record_id)
+        normalise(e.identifiers, read).record("").of(e.record_id, e.revision.first_received_at)
         for e in greatest.values()
         if e.record_id not in told.erased
     ]

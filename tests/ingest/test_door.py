@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import msgspec
 import pytest
-from voc_common.events import FeedbackReceived
+from voc_common.events import FeedbackReceived, Revision
 from voc_ingest.repository import records
 
 
@@ -41,6 +41,8 @@ async def test_a_repeat_changes_nothing_and_a_b_a_is_three(house: Any, ticket: A
     await house.hear(lambda: len(house.told(tenant.name, "voc.feedback")) >= 3)
     told = sorted(house.told(tenant.name, "voc.feedback"), key=lambda e: e.revision.version)
     assert [msgspec.json.decode(e.body)["text"] for e in told] == ["A", "B", "A"]
+    first = told[0].revision.received_at
+    assert [e.revision.first_at for e in told] == [0, first, first]
     listed = (await tenant.client.get("/v1/sources")).json()["items"]
     assert [(s["source"], s["accepted"], s["unchanged"]) for s in listed] == [("helpdesk", 3, 3)]
     assert listed[0]["last_seen"].endswith("Z")
@@ -198,6 +200,13 @@ async def test_any_order_and_batching_ends_in_the_last_state(house: Any, ticket:
         t=tenant.name,
     )
     assert len(rows) == 20
+    kept = await house.rows("select event from ingest.archive where tenant = :t", t=tenant.name)
+    came: dict[str, list[Revision]] = {}
+    for row in kept:
+        event = msgspec.json.decode(row.event, type=FeedbackReceived)
+        came.setdefault(event.record_id, []).append(event.revision)
+    for mine in came.values():
+        assert {r.first_received_at for r in mine} == {min(r.received_at for r in mine)}
     last = f"{1_736_035_200_000_000:016x}"
     for row in rows:
         assert (row.n, row.stamps) == (5, 5)

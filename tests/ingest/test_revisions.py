@@ -77,3 +77,14 @@ def test_an_erased_record_accepts_nothing(told: list[tuple[int, bytes]]) -> None
     latest, outcomes = settle(gone, arrivals(told))
     assert latest == gone
     assert {o.verdict for o in outcomes} == {"erased"}
+
+
+@given(st.lists(st.tuples(stamps, contents), max_size=12), st.integers(0, 12))
+def test_every_revision_knows_when_its_record_first_came(
+    told: list[tuple[int, bytes]], cut: int
+) -> None:
+    all_of_them = arrivals(told)
+    latest, first = settle(NOTHING, all_of_them[:cut])
+    _, second = settle(latest, all_of_them[cut:], [state(o.revision) for o in accepted(first)])
+    revisions = accepted(first + second)
+    assert [o.first_at for o in revisions] == [0, *[1000] * len(told)][: len(revisions)]

@@ -59,7 +59,8 @@ class Revision(Struct, frozen=True, gc=False, omit_defaults=True):
 
     `occurred_at` is when it happened (clamped to `received_at` if it lay in the future, then `clamped`),
     `received_at` when it reached voc, `known_at` when voc could first have known it: `received_at` for
-    live data, the source's own stamp in a declared history load. `local_day` is the day of `occurred_at`
+    live data, the source's own stamp in a declared history load. `first_at` is when the record first reached voc,
+    the same in all of its revisions; 0 in the first of them, which is that. `local_day` is the day of `occurred_at`
     in the tenant's zone, in days since 1970-01-01. `suspect` marks floods and bots: counted, not scored.
     """
 
@@ -78,6 +79,12 @@ class Revision(Struct, frozen=True, gc=False, omit_defaults=True):
     score: Score | None = None
     clamped: bool = False
     suspect: bool = False
+    first_at: int = 0
+
+    @property
+    def first_received_at(self) -> int:
+        """When the record first reached voc, in this revision or an earlier one (UTC microseconds)."""
+        return self.first_at or self.received_at
 
 
 class Attribution(Struct, frozen=True, gc=False, omit_defaults=True):

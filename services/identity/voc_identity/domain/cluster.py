@@ -1,6 +1,6 @@
 """Records -> persons: a pure function of the set of records, what people said, and the rules.
 
-Nothing here knows when a record arrived. The result is the same for every order of the input, and the
+When a record first reached voc is a part of it, and names persons; when it reached identity is nothing. The result is the same for every order of the input, and the
 same for a component alone as for the universe it is a part of. Cost: linear in records and keys where
 the evidence agrees (nearly always); see `agglomerate` for the rest.
 
@@ -10,7 +10,6 @@ clusters under the same objections (`Clusters.may_join`); its blocking keys only
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import pairwise
 from operator import attrgetter
 
 from voc_identity.domain.agglomerate import agglomerate
@@ -27,7 +26,7 @@ from voc_identity.domain.records import (
     Record,
     Rules,
     account_of,
-    by_id,
+    by_receipt,
 )
 
 _FEW_NAMES = 12
@@ -49,8 +48,8 @@ def cluster(
 
     Raises ValueError if a record id comes twice.
     """
-    ordered = sorted(records, key=by_id)
-    if any(a.record_id == b.record_id for a, b in pairwise(ordered)):
+    ordered = sorted(records, key=by_receipt)
+    if len({record.record_id for record in ordered}) < len(ordered):
         raise ValueError("a record id comes twice")
     edges = tuple(edges)
     known = generic
@@ -92,7 +91,7 @@ def _edges_by_part(
 def _persons(
     records: list[Record], edges: Sequence[Edge], rules: Rules, generic: AbstractSet[bytes]
 ) -> list[Person]:
-    """The persons of one component; `records` by id."""
+    """The persons of one component; `records` by receipt."""
     component = records[0].record_id
     if not any(isinstance(edge, Cut) for edge in edges) and _agree(records, rules, generic):
         return [_person(records, component, generic)]

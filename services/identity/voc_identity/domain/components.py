@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
-from voc_identity.domain.records import RULES, Edge, Must, Record, Rules, by_id
+from voc_identity.domain.records import RULES, Edge, Must, Record, Rules, by_receipt
 
 
 class Forest:
@@ -85,7 +85,7 @@ def connected(
     """Positions in `records` that share a value not in `generic`, or that a `Must` names; transitively.
 
     A `Must` counts even where a later `Cut` voids it, and one to an absent record does not. A name or
-    id conflict does not part a component: it is decided inside. If `records` are sorted by id,
+    id conflict does not part a component: it is decided inside. If `records` are sorted,
     so are the components and their members.
     """
     forest = Forest(len(records))
@@ -108,11 +108,11 @@ def connected(
 def components(
     records: Iterable[Record], edges: Iterable[Edge] = (), generic: AbstractSet[bytes] = frozenset()
 ) -> dict[str, str]:
-    """Record id -> component id: the first by id of the records it is connected with.
+    """Record id -> component id: the first to come of the records it is connected with.
 
     `generic` are the values that hold nothing together; see `generic_values`.
     """
-    ordered = sorted(records, key=by_id)
+    ordered = sorted(records, key=by_receipt)
     return {
         ordered[i].record_id: ordered[part[0]].record_id
         for part in connected(ordered, edges, generic)

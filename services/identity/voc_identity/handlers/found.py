@@ -75,14 +75,24 @@ class Found:
         Where this is not what clustering finds, the value is written once more.
         """
         found: dict[HashKey, str] = {}
-        for (tenant, record_id), intent in sorted(self.intents.items()):
+        for (tenant, record_id), intent in self.by_receipt():
             values = [(tenant, v.hash) for v in intent.told.atom.keys] if intent.told else []
             known = (held[k].component if k in held else found.get(k, "") for k in values)
-            place = min([record_id, *filter(None, known)])
+            place = next(filter(None, known), record_id)
             for value in values:
                 if value not in held:
                     found.setdefault(value, place)
         return found
+
+    def by_receipt(self) -> list[tuple[RecordKey, Intent]]:
+        """The intents in the order in which their records first reached voc."""
+        return sorted(self.intents.items(), key=lambda one: (self.first_at(*one), one[0]))
+
+    def first_at(self, key: RecordKey, intent: Intent) -> int:
+        """When the record of an intent first reached voc."""
+        if intent.revision:
+            return intent.revision.first_received_at
+        return self.seen[key].first_at if key in self.seen else 0
 
     def by_tenant(self) -> dict[str, list[Record]]:
         """The universe, tenant by tenant."""
@@ -98,7 +108,7 @@ class Found:
             if intent.told is None:
                 universe.pop(key, None)
             else:
-                universe[key] = intent.told.atom.of(key[1])
+                universe[key] = intent.told.atom.of(key[1], self.first_at(key, intent))
         return universe
 
     def spoken_of(self) -> set[RecordKey]:
@@ -116,9 +126,12 @@ class Found:
         return changed | {k: self._emptied(k) for k, i in self.intents.items() if i.told is None}
 
     def follow(self, key: RecordKey, intent: Intent, twin: Noted) -> bool:
-        """Let a record follow its twin, if it is a new one that belongs to the same person."""
+        """Let a record follow its twin, if it is a new one that came later and belongs to the same person."""
         told, revision = intent.told, intent.revision
         if told is None or revision is None:
+            return False
+        first_at = revision.first_received_at
+        if (first_at, key[1]) < (twin.first_at, twin.record_id):
             return False
         self.twins[key] = twin
         self.following[key] = Row(
@@ -135,6 +148,7 @@ class Found:
             counter=1,
             decided_at=self.now,
             profile=told.profile,
+            first_at=first_at,
         )
         return True
 
@@ -153,10 +167,10 @@ class Found:
                     places[named] = component
         after = ((k, KeyState(place, generic[k])) for k, place in places.items())
         held, left = self._holders(generic)
-        first: dict[HashKey, str] = {}
-        for (tenant, record_id), intent in sorted(self.intents.items()):
+        first: dict[HashKey, tuple[int, str]] = {}
+        for key, intent in self.by_receipt():
             if intent.profile:
-                first.setdefault((tenant, intent.profile), record_id)
+                first.setdefault((key[0], intent.profile), (self.first_at(key, intent), key[1]))
         return Written(
             now=self.now,
             records=changed.values(),
@@ -222,6 +236,7 @@ class Found:
             decided_at=self.now if moved else row.decided_at,
             profile=told.profile if told else row.profile,
             manual=manual,
+            first_at=self.first_at(key, intent) if intent else row.first_at,
         )
 
     def _emptied(self, key: RecordKey) -> Row:

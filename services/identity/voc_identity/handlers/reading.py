@@ -12,7 +12,6 @@ from voc_identity import repository
 from voc_identity.domain.cluster import cluster
 from voc_identity.domain.evidence import Link, Relation, evidence
 from voc_identity.domain.normalise import Unlinked, key_rules, normalise, read_key
-from voc_identity.domain.records import record_of
 from voc_identity.handlers.found import edge_of
 from voc_identity.handlers.people import current_person
 from voc_identity.handlers.records import rules_of
@@ -48,7 +47,7 @@ async def person(
     secret = (await repository.rules(tx, [tenant]))[tenant]
     component = {(tenant, r.component) for r in mine}
     members = await repository.members(tx, component)
-    atoms = [record_of(r.record_id, r.atom) for r in members.values()]
+    atoms = [r.record for r in members.values()]
     states = await repository.look_up(tx, {(tenant, k.hash) for atom in atoms for k in atom.keys})
     there = {atom.record_id for atom in atoms}
     edges = [edge_of(e, there) for e in await repository.edges(tx, members)]
@@ -105,11 +104,7 @@ async def find(
         rows = await repository.holders(tx, [named])
     else:
         together = await repository.members(tx, [(tenant, state.component)])
-        rows = [
-            r
-            for r in together.values()
-            if any(k.hash == key.hash for k in record_of(r.record_id, r.atom).keys)
-        ]
+        rows = [r for r in together.values() if any(k.hash == key.hash for k in r.record.keys)]
     return sorted({r.person for r in rows if r.person})[:200]
 
 

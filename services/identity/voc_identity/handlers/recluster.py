@@ -25,7 +25,7 @@ from voc_common.postgres.database import Retry
 
 from voc_identity import repository
 from voc_identity.domain.components import generic_values
-from voc_identity.domain.records import Rules, record_of
+from voc_identity.domain.records import Rules
 from voc_identity.handlers.found import Found, Intent, hashes
 from voc_identity.repository import EdgeRow, HashKey, KeyState, RecordKey, Row
 
@@ -101,9 +101,7 @@ class _Attempt:
             intent, twin = self.all_intents[key], twins.get(key)
             if not (twin and found.follow(key, intent, twin)) and self._wanted(key, intent):
                 found.intents[key] = intent
-        self.found.atoms_before = {
-            k: record_of(r.record_id, r.atom) for k, r in self.found.seen.items() if r.atom
-        }
+        self.found.atoms_before = {k: r.record for k, r in self.found.seen.items() if r.atom}
         edges: list[EdgeRow] = []
         generic: dict[HashKey, bool] = {}
         if self.found.intents or self.anchors:
@@ -170,7 +168,7 @@ class _Attempt:
         whole = {(k[0], r.component) for k, r in found.seen.items() if r.component}
         speakers = await repository.speakers(self.tx, locked - whole) if locked - whole else {}
         found.members = speakers | (await repository.members(self.tx, whole) if whole else {})
-        atoms = {k: record_of(r.record_id, r.atom) for k, r in found.members.items()}
+        atoms = {k: r.record for k, r in found.members.items()}
         found.states = await repository.look_up(
             self.tx, (held.keys() | hashes(atoms) | found.arriving()) - self.made.keys()
         )
@@ -187,9 +185,7 @@ class _Attempt:
             rows = await repository.members(self.tx, manual)
             found.members |= rows
             found.speakers -= rows.keys()
-            found.universe |= {
-                k: record_of(r.record_id, r.atom) for k, r in rows.items() if k not in found.intents
-            }
+            found.universe |= {k: r.record for k, r in rows.items() if k not in found.intents}
 
     async def _edges(self) -> list[EdgeRow]:
         """The manual edges of all members; a `must` that leads outside widens the set."""
@@ -232,11 +228,7 @@ class _Attempt:
     async def _still_generic(self, key: HashKey) -> bool:
         """Whether a generic value stays so; if not, all its holders must be clustered with us."""
         rows = {r.key: r for r in await repository.holders(self.tx, [key])}
-        atoms = {
-            k: record_of(r.record_id, r.atom)
-            for k, r in rows.items()
-            if k not in self.found.intents and r.atom
-        }
+        atoms = {k: r.record for k, r in rows.items() if k not in self.found.intents and r.atom}
         for k, intent in self.found.intents.items():
             if intent.told and any(v.hash == key[1] for v in intent.told.atom.keys):
                 atoms[k] = intent.told.atom

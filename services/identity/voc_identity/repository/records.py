@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import Any
 
 from voc_common.postgres import Transaction
-from voc_common.postgres.arrays import array, blobs, numbers, texts, unnest
+from voc_common.postgres.arrays import blobs, numbers, texts, unnest
 
 from voc_identity.repository.shapes import (
     COLUMNS,
@@ -31,6 +31,7 @@ _TYPES = dict.fromkeys(Row.__struct_fields__, "text") | {
     "erased": "bool",
     "profile": "bytea",
     "manual": "bool",
+    "first_at": "bigint",
 }
 _LITERALS = {"text": texts, "bytea": blobs, "bigint": numbers, "bool": numbers}
 
@@ -61,10 +62,13 @@ async def members(tx: Transaction, components: Iterable[RecordKey]) -> dict[Reco
 
 
 async def speakers(tx: Transaction, components: Iterable[RecordKey]) -> dict[RecordKey, Row]:
-    """Of these components the first record of each profile, and all that have none."""
+    """Of these components the record of each profile that came first, and all that have none."""
     alike = "r.component, r.profile, case when r.profile = '' then r.record_id end"
     return await _of_components(
-        tx, components, f"select distinct on ({alike}) r.*", f"order by {alike}, r.record_id"
+        tx,
+        components,
+        f"select distinct on ({alike}) r.*",
+        f"order by {alike}, r.first_at, r.record_id",
     )
 
 
@@ -82,7 +86,7 @@ async def _of_components(
 def _there(table: str) -> str:
     """SQL for those of the `arriving` records that a table names."""
     return (
-        "select x.tenant, null, r.record_id, null, null, null, null, null, null from arriving as x "
+        "select x.tenant, null, r.record_id, null, null, null, null, null, null, null from arriving as x "
         f"cross join lateral (select r.record_id from identity.{table} as r "
         "where r.tenant = x.tenant and r.record_id = any(x.wanted) offset 0) as r"
     )
@@ -97,11 +101,11 @@ _LOOK = (
     "where p.tenant = x.tenant and p.hash = any(x.wanted) offset 0) as p), "
     "telling as materialized (select x.tenant, r.* "
     "from (select tenant, array_agg(record_id) as wanted from noted group by tenant) as x cross join lateral "
-    "(select r.profile, r.record_id, r.component, r.person, r.account, r.manual, cast(r.ctid as text) as place, cast(r.xmin as text) as made_by "
+    "(select r.profile, r.record_id, r.component, r.person, r.account, r.manual, r.first_at, cast(r.ctid as text) as place, cast(r.xmin as text) as made_by "
     "from identity.record as r where r.tenant = x.tenant and r.record_id = any(x.wanted) and r.profile <> '' "
     "offset 0) as r) "
     "select * from telling "
-    "union all select tenant, hash, record_id, '', '', '', false, null, null from noted "
+    "union all select tenant, hash, record_id, '', '', '', false, 0, null, null from noted "
     "where (tenant, hash) not in (select tenant, profile from telling) "
     f"union all {_there('record')} union all {_there('edge_record')}"
 )
@@ -112,7 +116,7 @@ async def rows_or_twins(
 ) -> tuple[dict[RecordKey, Row], dict[RecordKey, Noted], dict[HashKey, Noted]]:
     """Records by id; the twins of those that are not there; and what is noted of the profiles. An empty one has none.
 
-    A twin is an earlier record of the same profile that belongs to a person. Left out are those of components
+    A twin is another record of the same profile that belongs to a person. Left out are those of components
     of which people said something, and records that people spoke of.
     """
     wanted = {(tenant, profile) for (tenant, _), profile in profiles.items() if profile}
@@ -127,7 +131,6 @@ async def rows_or_twins(
         if (twin := noted.get((key[0], profile)))
         and twin.person
         and not twin.manual
-        and twin.record_id < key[1]
         and key not in named
     }
     return await rows(tx, named) if named else {}, twins, noted
@@ -180,7 +183,7 @@ Of a record that is not there people cannot begin to speak meanwhile: that one w
 """
 _FOLLOWED = {
     "id": "text", "rev_version": "text", "source": "text", "occurred_at": "bigint", "identifiers": "bytea",
-    "place": "tid", "made_by": "xid",
+    "first_at": "bigint", "place": "tid", "made_by": "xid",
 }  # fmt: skip
 
 
@@ -188,17 +191,16 @@ def followed_sql(twin: str) -> str:
     """Makes records that follow their twins, and tell what those tell."""
     return (
         "insert into identity.record (tenant, record_id, rev_version, source, occurred_at, identifiers, atom, "
-        "component, person, account, counter, decided_at, profile) "
+        "component, person, account, counter, decided_at, profile, first_at) "
         "select t.tenant, x.id, x.rev_version, x.source, x.occurred_at, x.identifiers, t.atom, "
-        "t.component, t.person, t.account, 1, cast(:now as bigint), t.profile "
+        "t.component, t.person, t.account, 1, cast(:now as bigint), t.profile, x.first_at "
         f"from {unnest(_FOLLOWED, named='followed_')} cross join lateral ({twin} offset 0) as t"
     )
 
 
 PROFILES = (
-    f"insert into identity.profile as p (tenant, hash, record_id) select * from {unnest(HASH | {'id': 'text'}, named='profiles_')} "
-    "on conflict (tenant, hash) do update set record_id = excluded.record_id "
-    f"where excluded.record_id < p.record_id or p.record_id = any({array('profiles_stale', 'text')})"
+    f"insert into identity.profile (tenant, hash, record_id) select * from {unnest(HASH | {'id': 'text'}, named='profiles_')} "
+    "on conflict (tenant, hash) do update set record_id = excluded.record_id"
 )
 """Notes a record of each profile, an earlier one than is noted, or instead of one that no longer has it.
 
@@ -251,6 +253,7 @@ def followed_written(rows: Collection[Row], twins: Mapping[RecordKey, Noted]) ->
         "followed_source": texts([r.source for r in rows]),
         "followed_occurred_at": numbers([r.occurred_at for r in rows]),
         "followed_identifiers": blobs([r.identifiers for r in rows]),
+        "followed_first_at": numbers([r.first_at for r in rows]),
         "followed_place": _literal([t.place for t in seen]),
         "followed_made_by": _literal([t.made_by for t in seen]),
     }
@@ -262,18 +265,18 @@ def _literal(values: Sequence[str]) -> str:
 
 
 def profiles_written(
-    first: Mapping[HashKey, str], noted: Mapping[HashKey, Noted]
+    first: Mapping[HashKey, tuple[int, str]], noted: Mapping[HashKey, Noted]
 ) -> dict[str, str]:
-    """The parameters of `PROFILES`: the record to note of each profile, where another or none is `noted`."""
-    stale = {key: n.record_id for key, n in noted.items() if not n.component}
+    """The parameters of `PROFILES`: the record to note of each profile, by when it came and its id, where a later one or none is `noted`."""
     ordered = sorted(
         key
-        for key, record_id in first.items()
-        if key not in noted or key in stale or record_id < noted[key].record_id
+        for key, one in first.items()
+        if not (there := noted.get(key))
+        or not there.component
+        or one < (there.first_at, there.record_id)
     )
     return {f"profiles_{name}": column for name, column in hashes(ordered).items()} | {
-        "profiles_id": texts([first[key] for key in ordered]),
-        "profiles_stale": texts([stale[key] for key in ordered if key in stale]),
+        "profiles_id": texts([first[key][1] for key in ordered])
     }
 
 

@@ -6,6 +6,8 @@ from typing import Any
 from msgspec import Struct
 from voc_common.postgres.arrays import blobs, texts, unnest
 
+from voc_identity.domain.records import Record, record_of
+
 RecordKey = tuple[str, str]
 """Tenant and record id; a component is named by one of its records."""
 
@@ -18,7 +20,7 @@ class Row(Struct, frozen=True, gc=False):
 
     `identifiers` are the encoded identifiers as they came, `atom` the encoded `Record` that clustering
     reads, `profile` a hash of all of it but the id. `counter` counts the attributions that the record has
-    had. `manual` says that people have said something of a record of its component.
+    had, `first_at` is when it first reached voc. `manual` says that people have said something of a record of its component.
     """
 
     tenant: str
@@ -36,11 +38,17 @@ class Row(Struct, frozen=True, gc=False):
     erased: bool = False
     profile: bytes = b""
     manual: bool = False
+    first_at: int = 0
 
     @property
     def key(self) -> RecordKey:
         """Tenant and record id."""
         return self.tenant, self.record_id
+
+    @property
+    def record(self) -> Record:
+        """What clustering reads of it."""
+        return record_of(self.record_id, self.atom, self.first_at)
 
 
 class Noted(Struct, frozen=True, gc=False):
@@ -55,6 +63,7 @@ class Noted(Struct, frozen=True, gc=False):
     person: str
     account: str
     manual: bool
+    first_at: int
     place: str
     made_by: str
 

@@ -239,8 +239,9 @@ def received(
     received_at: int,
     known: int,
     days: LocalDays,
+    first_at: int = 0,
 ) -> FeedbackReceived | ActivityReceived:
-    """The event that tells this state of the record."""
+    """The event that tells this state of the record, which came `first_at`, or now (0)."""
     occurred_at = normal.occurred_at or received_at
     clamped = occurred_at > received_at
     if clamped:
@@ -260,6 +261,7 @@ def received(
         normal.segment,
         normal.score,
         clamped,
+        first_at=first_at,
     )
     kind = FeedbackReceived if event_kind == "feedback" else ActivityReceived
     return kind(

@@ -10,11 +10,12 @@ Verdict = Literal["accepted", "unchanged", "erased"]
 
 
 class Latest(Struct, frozen=True, gc=False):
-    """What is known of a record: its greatest revision and the last receipt; version "" if none."""
+    """What is known of a record: its greatest revision, the last receipt and the first; version "" if none."""
 
     revision: str
     received_at: int
     erased: bool = False
+    first_at: int = 0
 
 
 NOTHING = Latest("", 0)
@@ -29,11 +30,15 @@ class Arrival(Struct, frozen=True, gc=False):
 
 
 class Outcome(Struct, frozen=True, gc=False):
-    """What becomes of an arrival; `received_at` may have been moved behind the last receipt."""
+    """What becomes of an arrival; `received_at` may have been moved behind the last receipt.
+
+    `first_at` is when its record first came, 0 with this very arrival.
+    """
 
     verdict: Verdict
     revision: str
     received_at: int
+    first_at: int = 0
 
 
 def state(version: str) -> str:
@@ -74,6 +79,8 @@ def settle(
             outcomes.append(Outcome("unchanged", latest.revision, one.received_at))
             continue
         kept.add(state(version))
-        latest = Latest(max(latest.revision, version), received_at)
-        outcomes.append(Outcome("accepted", version, received_at))
+        outcomes.append(Outcome("accepted", version, received_at, latest.first_at))
+        latest = Latest(
+            max(latest.revision, version), received_at, first_at=latest.first_at or received_at
+        )
     return latest, outcomes

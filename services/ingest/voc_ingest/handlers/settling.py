@@ -32,7 +32,7 @@ async def settled(
     for record_id, mine in places.items():
         if record_id in newer:
             _, version, received_at = proposed[record_id]
-            outcomes[mine[0]] = Outcome("accepted", version, received_at)
+            outcomes[mine[0]] = Outcome("accepted", version, received_at, newer[record_id])
             if len(mine) > 1:
                 closer[record_id] = mine[1:]
         else:

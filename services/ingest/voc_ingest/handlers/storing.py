@@ -189,7 +189,16 @@ class Storing:
                 continue
             at, trace = outcome.received_at, entry.traceparent
             since = known_at(normal, at, history)
-            event = received(tenant, normal, self._event_kind, version, at, since, self._known.days)
+            event = received(
+                tenant,
+                normal,
+                self._event_kind,
+                version,
+                at,
+                since,
+                self._known.days,
+                outcome.first_at,
+            )
             value = _encode(event)
             self.messages.append(kept(kind, tenant, record_id, version, value, lane, trace))
             brought.accepted[normal.source] += 1
