@@ -1,8 +1,8 @@
 """Records -> persons: a pure function of the set of records, what people said, and the rules.
 
-When a record first reached voc is a part of it, and names persons; when it reached identity is nothing. The result is the same for every order of the input, and the
-same for a component alone as for the universe it is a part of. Cost: linear in records and keys where
-the evidence agrees (nearly always); see `agglomerate` for the rest.
+When a record first reached voc is a part of it, and names persons; when it reached identity is nothing. The
+result is the same for every order of the input, and the same for a component alone as for the universe it is a
+part of. Cost: linear in records and keys where the evidence agrees (nearly always); see `agglomerate` for the rest.
 
 Evidence beyond equal values (scored pairs) belongs after `agglomerate`, as one more pass over its
 clusters under the same objections (`Clusters.may_join`); its blocking keys only widen `components`.
