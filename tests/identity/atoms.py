@@ -28,7 +28,7 @@ def record(number: int, name: str = "", *, came: int = 0, **values: str) -> Reco
         record_id(number),
         tuple(sorted(keys, key=lambda k: (order.index(k.kind), k.hash))),
         parse_name(name),
-        first_at=came,
+        first=(came, record_id(number)),
     )
 
 

@@ -99,7 +99,7 @@ def test_a_component_alone_is_clustered_as_in_the_universe(universe):
 @given(universes())
 def test_every_record_is_in_one_person_named_by_the_record_that_came_first(universe):
     records, edges = universe
-    order = {r.record_id: (r.first_at, r.record_id) for r in records}
+    order = {r.record_id: r.first for r in records}
     persons = cluster(records, edges, STRICT).persons
     assert sorted(m for p in persons for m in p.members) == sorted(r.record_id for r in records)
     for person in persons:

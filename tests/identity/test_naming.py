@@ -3,7 +3,7 @@
 from voc_common.events import FeedbackReceived, Identifier
 from voc_common.fold import fold
 from voc_common.postgres import Database
-from voc_identity.handlers import records
+from voc_identity.handlers import reading, records
 from voc_identity.settings import IdentitySettings
 
 from .test_speakers import last_told
@@ -47,3 +47,24 @@ async def test_what_came_first_names_a_person_also_when_it_is_handled_late_or_ed
     names = await told_of(database, settings, [second, first, edited])
     assert names == [second.record_id, first.record_id, first.record_id]
     assert await last_told(database, tenant, []) == {second.record_id: first.record_id}
+
+
+async def test_a_person_is_explained_also_by_its_former_name(
+    database: Database, settings: IdentitySettings
+) -> None:
+    """As after an upgrade, until it has been read anew."""
+    tenant = "former"
+    events = [saying(tenant, n, ANN, came=n) for n in (1, 2)]
+    names = await told_of(database, settings, events)
+    former = events[1].record_id
+    async with database.transaction() as tx:
+        now = await reading.person(tx, tenant, names[0], settings)
+        await tx.run(
+            "update identity.record set person = :p, component = :p where tenant = :t",
+            p=former,
+            t=tenant,
+        )
+        await tx.run("update identity.key set component = :p where tenant = :t", p=former, t=tenant)
+        then = await reading.person(tx, tenant, former, settings)
+    assert [link.records for link in then.links] == [link.records for link in now.links] != []
+    assert {link.person_id for link in then.links} == {former}

@@ -27,7 +27,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 def written(*records: Row, **more: object) -> Written:
     nothing = Written(
         now=1, records=records, seen={}, followed=(), twins={}, keys={}, held=(), left=(),
-        profiles={("t", _TWIN.profile): (0, _FIRST)}, noted={},
+        profiles={("t", _TWIN.profile): _FIRST}, noted={},
     )  # fmt: skip
     return msgspec.structs.replace(nothing, **more)
 
@@ -43,7 +43,7 @@ async def test_a_record_follows_the_row_that_was_seen_and_no_other(
     twin = msgspec.structs.replace(_TWIN, tenant=tenant)
     key = (tenant, _SECOND)
     async with database.transaction() as tx:
-        noted = {(tenant, twin.profile): (0, _FIRST)}
+        noted = {(tenant, twin.profile): _FIRST}
         assert await repository.write(tx, written(twin, profiles=noted)) == []
     async with database.transaction() as tx:
         _, twins, _ = await repository.rows_or_twins(tx, {key: twin.profile})

@@ -148,7 +148,7 @@ async def expected(
     read = key_rules(secret, settings.region, blocked)
     greatest = {e.record_id: e for e in fold(told.events)}
     atoms = [
-        normalise(e.identifiers, read).record("").of(e.record_id, e.revision.first_received_at)
+        normalise(e.identifiers, read).record(e.record_id, e.revision.first_received_at)
         for e in greatest.values()
         if e.record_id not in told.erased
     ]

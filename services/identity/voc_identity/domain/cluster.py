@@ -1,8 +1,9 @@
 """Records -> persons: a pure function of the set of records, what people said, and the rules.
 
-When a record first reached voc is a part of it, and names persons; when it reached identity is nothing. The
-result is the same for every order of the input, and the same for a component alone as for the universe it is a
-part of. Cost: linear in records and keys where the evidence agrees (nearly always); see `agglomerate` for the rest.
+Only the names of persons and components tell when a record first reached voc, and nothing when it reached
+identity. The result is the same for every order of the input, and the same for a component alone as for the
+universe it is a part of. Cost: linear in records and keys where
+the evidence agrees (nearly always); see `agglomerate` for the rest.
 
 Evidence beyond equal values (scored pairs) belongs after `agglomerate`, as one more pass over its
 clusters under the same objections (`Clusters.may_join`); its blocking keys only widen `components`.
@@ -10,6 +11,7 @@ clusters under the same objections (`Clusters.may_join`); its blocking keys only
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import pairwise
 from operator import attrgetter
 
 from voc_identity.domain.agglomerate import agglomerate
@@ -26,7 +28,8 @@ from voc_identity.domain.records import (
     Record,
     Rules,
     account_of,
-    by_receipt,
+    by_id,
+    first_of,
 )
 
 _FEW_NAMES = 12
@@ -48,8 +51,8 @@ def cluster(
 
     Raises ValueError if a record id comes twice.
     """
-    ordered = sorted(records, key=by_receipt)
-    if len({record.record_id for record in ordered}) < len(ordered):
+    ordered = sorted(records, key=by_id)
+    if any(a.record_id == b.record_id for a, b in pairwise(ordered)):
         raise ValueError("a record id comes twice")
     edges = tuple(edges)
     known = generic
@@ -91,8 +94,8 @@ def _edges_by_part(
 def _persons(
     records: list[Record], edges: Sequence[Edge], rules: Rules, generic: AbstractSet[bytes]
 ) -> list[Person]:
-    """The persons of one component; `records` by receipt."""
-    component = records[0].record_id
+    """The persons of one component; `records` by id."""
+    component = first_of(records)
     if not any(isinstance(edge, Cut) for edge in edges) and _agree(records, rules, generic):
         return [_person(records, component, generic)]
     verdict = settle(edges, [record.record_id for record in records])
@@ -127,7 +130,7 @@ def _agree(records: Sequence[Record], rules: Rules, generic: AbstractSet[bytes])
 
 def _person(records: Sequence[Record], component: str, generic: AbstractSet[bytes]) -> Person:
     return Person(
-        records[0].record_id,
+        first_of(records),
         tuple([record.record_id for record in records]),
         component,
         account_of(records),

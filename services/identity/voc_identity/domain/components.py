@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
-from voc_identity.domain.records import RULES, Edge, Must, Record, Rules, by_receipt
+from voc_identity.domain.records import RULES, Edge, Must, Record, Rules, by_id, first_of
 
 
 class Forest:
@@ -85,7 +85,7 @@ def connected(
     """Positions in `records` that share a value not in `generic`, or that a `Must` names; transitively.
 
     A `Must` counts even where a later `Cut` voids it, and one to an absent record does not. A name or
-    id conflict does not part a component: it is decided inside. If `records` are sorted,
+    id conflict does not part a component: it is decided inside. If `records` are sorted by id,
     so are the components and their members.
     """
     forest = Forest(len(records))
@@ -108,13 +108,14 @@ def connected(
 def components(
     records: Iterable[Record], edges: Iterable[Edge] = (), generic: AbstractSet[bytes] = frozenset()
 ) -> dict[str, str]:
-    """Record id -> component id: the first to come of the records it is connected with.
+    """Record id -> component id: of the records it is connected with the one that first reached voc.
 
     `generic` are the values that hold nothing together; see `generic_values`.
     """
-    ordered = sorted(records, key=by_receipt)
+    ordered = sorted(records, key=by_id)
     return {
-        ordered[i].record_id: ordered[part[0]].record_id
+        ordered[i].record_id: name
         for part in connected(ordered, edges, generic)
+        for name in [first_of(ordered[i] for i in part)]
         for i in part
     }

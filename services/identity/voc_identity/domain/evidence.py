@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from voc_identity.domain.records import Edge, Key, KeyKind, Must, Partition, Record, by_receipt
+from voc_identity.domain.records import Edge, Key, KeyKind, Must, Partition, Record, by_id
 
 
 class Link(Struct, frozen=True, gc=False):
@@ -48,7 +48,7 @@ def evidence(
     person_of = {record: person.person_id for record, person in partition.person_of().items()}
     keys: dict[bytes, Key] = {}
     holders: dict[bytes, dict[str, list[str]]] = {}
-    for record in sorted(records, key=by_receipt):
+    for record in sorted(records, key=by_id):
         for key in record.keys:
             if key.hash not in partition.generic:
                 keys.setdefault(key.hash, key)

@@ -51,9 +51,10 @@ class Keys(Struct, frozen=True, gc=False):
     domains: tuple[str, ...] = ()
     unlinked: tuple[Unlinked, ...] = ()
 
-    def record(self, record_id: str) -> Record:
-        """The atom that `cluster` reads."""
-        return Record(record_id, self.linking, self.name, self.accounts, self.domains)
+    def record(self, record_id: str, first_at: int = 0) -> Record:
+        """The atom that `cluster` reads, of a record that first reached voc then."""
+        told = (self.linking, self.name, self.accounts, self.domains)
+        return Record(record_id, *told, (first_at, record_id))
 
 
 def key_rules(secret: bytes, region: str = "", blocked: Iterable[str] = ()) -> KeyRules:

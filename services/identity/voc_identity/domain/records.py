@@ -1,6 +1,6 @@
 """What clustering reads and what it returns."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from operator import attrgetter
 from typing import Literal
@@ -41,8 +41,8 @@ class Record(Struct, frozen=True, gc=False):
     """An atom: one object of a source with all that may decide whose it is.
 
     `keys` holds no hash twice and no two external ids of one issuer (`normalise` sees to both).
-    `accounts` are the company ids, `domains` the business domains of its mail addresses. `first_at` is when
-    it first reached voc.
+    `accounts` are the company ids, `domains` the business domains of its mail addresses. `first` is what may name
+    a person: when a record first reached voc, and its id; of one that speaks for others, the first of them all.
     """
 
     record_id: str
@@ -50,11 +50,12 @@ class Record(Struct, frozen=True, gc=False):
     name: Name = ABSENT
     accounts: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
-    first_at: int = 0
+    first: tuple[int, str] = (0, "")
 
     def of(self, record_id: str, first_at: int = 0) -> "Record":
-        """The atom of another object that tells the same."""
-        return Record(record_id, self.keys, self.name, self.accounts, self.domains, first_at)
+        """The atom of another object that tells the same, and first reached voc then."""
+        told = (self.keys, self.name, self.accounts, self.domains)
+        return Record(record_id, *told, (first_at, record_id))
 
 
 _decode = msgspec.msgpack.Decoder(
@@ -63,13 +64,13 @@ _decode = msgspec.msgpack.Decoder(
 
 
 def atom_of(record: Record) -> bytes:
-    """What is stored of a record: all but its id and its receipt, as a MessagePack array."""
+    """What is stored of a record: all that it tells, as a MessagePack array."""
     return _encode((record.keys, record.name, record.accounts, record.domains))
 
 
 def record_of(record_id: str, atom: bytes, first_at: int = 0) -> Record:
     """The record of which this is stored."""
-    return Record(record_id, *_decode(atom), first_at)
+    return Record(record_id, *_decode(atom), (first_at, record_id))
 
 
 def profile_of(record: Record, atom: bytes) -> bytes:
@@ -115,13 +116,13 @@ RULES = Rules()
 
 
 class Person(Struct, frozen=True, gc=False):
-    """A set of records in the order in which they first reached voc. `person_id` is the first of them.
+    """A set of records by id. `person_id` is the one of them that first reached voc.
 
-    Named by what came first, a person keeps its name whatever the order in which the history of its
-    records is told. A name by time of making would change with each record of a history that comes newest first,
-    one by hash with the n-th record in one of n cases, and tell of n - 1 records each time.
+    Named so, a person keeps its name in whatever order a history of it is told. A name by time of making
+    would change with each record of a history that comes newest first, one by hash with the n-th record in one
+    of n cases, and tell of n - 1 records each time.
 
-    `component` names the records that were looked at together: it is the first record of those.
+    `component` names the records that were looked at together: it is the one of those that came first.
     `account` may be empty. A person who is not `identifiable` is one record without a usable key:
     the bus says person "" for it.
     """
@@ -144,15 +145,23 @@ class Partition(Struct, frozen=True, gc=False):
         return {record: person for person in self.persons for record in person.members}
 
 
-by_receipt = attrgetter("first_at", "record_id")
-"""Sort key of records: by when they first reached voc."""
+by_id = attrgetter("record_id")
+"""Sort key of records."""
+
+
+def first_of(records: Iterable[Record]) -> str:
+    """The id of the record that reached voc before the others, which names them."""
+    return min(map(_first, records))[1]
+
+
+_first = attrgetter("first")
 
 
 def account_of(records: Sequence[Record]) -> str:
     """The account of a person: the key that most different records name, of equals the one named first.
 
     Without one, `domain:` and the business domain by the same rule; without that, empty. `records` are
-    in order of receipt. Those that tell exactly the same count once: an account that repetition could tip would
+    in order of ids. Those that tell exactly the same count once: an account that repetition could tip would
     restate all that its person ever said whenever one of two accounts is named once more.
     """
     account = _most_named(records, _accounts)

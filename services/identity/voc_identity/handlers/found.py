@@ -75,18 +75,14 @@ class Found:
         Where this is not what clustering finds, the value is written once more.
         """
         found: dict[HashKey, str] = {}
-        for (tenant, record_id), intent in self.by_receipt():
+        for (tenant, record_id), intent in sorted(self.intents.items()):
             values = [(tenant, v.hash) for v in intent.told.atom.keys] if intent.told else []
             known = (held[k].component if k in held else found.get(k, "") for k in values)
-            place = next(filter(None, known), record_id)
+            place = min(filter(None, known), default=record_id)
             for value in values:
                 if value not in held:
                     found.setdefault(value, place)
         return found
-
-    def by_receipt(self) -> list[tuple[RecordKey, Intent]]:
-        """The intents in the order in which their records first reached voc."""
-        return sorted(self.intents.items(), key=lambda one: (self.first_at(*one), one[0]))
 
     def first_at(self, key: RecordKey, intent: Intent) -> int:
         """When the record of an intent first reached voc."""
@@ -126,9 +122,12 @@ class Found:
         return changed | {k: self._emptied(k) for k, i in self.intents.items() if i.told is None}
 
     def follow(self, key: RecordKey, intent: Intent, twin: Noted) -> bool:
-        """Let a record follow its twin, if it is a new one that came later and belongs to the same person."""
+        """Let a record follow its twin, if it is a new one that belongs to the same person.
+
+        It must be later by id, else it might decide between others, and have come later, else it would name them.
+        """
         told, revision = intent.told, intent.revision
-        if told is None or revision is None:
+        if told is None or revision is None or key[1] < twin.record_id:
             return False
         first_at = revision.first_received_at
         if (first_at, key[1]) < (twin.first_at, twin.record_id):
@@ -167,10 +166,10 @@ class Found:
                     places[named] = component
         after = ((k, KeyState(place, generic[k])) for k, place in places.items())
         held, left = self._holders(generic)
-        first: dict[HashKey, tuple[int, str]] = {}
-        for key, intent in self.by_receipt():
+        first: dict[HashKey, str] = {}
+        for (tenant, record_id), intent in sorted(self.intents.items()):
             if intent.profile:
-                first.setdefault((key[0], intent.profile), (self.first_at(key, intent), key[1]))
+                first.setdefault((tenant, intent.profile), record_id)
         return Written(
             now=self.now,
             records=changed.values(),

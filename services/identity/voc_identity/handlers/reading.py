@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 from voc_common.events import Identifier
 from voc_common.postgres import Transaction
 
@@ -53,6 +54,8 @@ async def person(
     edges = [edge_of(e, there) for e in await repository.edges(tx, members)]
     generic = frozenset(h for (_, h), state in states.items() if state.generic)
     partition = cluster(atoms, edges, rules_of(settings), generic=generic)
+    # After an upgrade a person goes by its former name until it has been read anew.
+    name = partition.person_of()[mine[0].record_id].person_id
     found = evidence(atoms, partition, edges)
     told = sorted(
         {i for r in mine for i in _identifiers(r.identifiers)}, key=msgspec.structs.astuple
@@ -65,8 +68,8 @@ async def person(
         names=sorted({i.value for i in told if i.type == "name"}),
         identifiers=[i for i in told if i.type != "name"],
         unlinked=list(normalise(told, read).unlinked),
-        links=[link for link in found.links if link.person_id == person_id],
-        relations=[r for r in found.relations if person_id in r.persons],
+        links=[replace(k, person_id=person_id) for k in found.links if k.person_id == name],
+        relations=[r for r in found.relations if name in r.persons],
     )
 
 

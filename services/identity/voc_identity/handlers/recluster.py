@@ -20,6 +20,7 @@ at the twin again (`repository.records.TWIN`); if it is not as it was seen, ever
 from collections.abc import Collection, Iterable, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 from voc_common.postgres import Transaction
 from voc_common.postgres.database import Retry
 
@@ -166,9 +167,11 @@ class _Attempt:
         """
         found = self.found
         whole = {(k[0], r.component) for k, r in found.seen.items() if r.component}
-        speakers = await repository.speakers(self.tx, locked - whole) if locked - whole else {}
+        speaking = await repository.speakers(self.tx, locked - whole) if locked - whole else {}
+        speakers = {k: r for k, (r, _) in speaking.items()}
         found.members = speakers | (await repository.members(self.tx, whole) if whole else {})
         atoms = {k: r.record for k, r in found.members.items()}
+        atoms |= {k: replace(atoms[k], first=first) for k, (_, first) in speaking.items()}
         found.states = await repository.look_up(
             self.tx, (held.keys() | hashes(atoms) | found.arriving()) - self.made.keys()
         )

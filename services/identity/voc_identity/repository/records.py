@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import Any
 
 from voc_common.postgres import Transaction
-from voc_common.postgres.arrays import blobs, numbers, texts, unnest
+from voc_common.postgres.arrays import array, blobs, numbers, texts, unnest
 
 from voc_identity.repository.shapes import (
     COLUMNS,
@@ -58,29 +58,37 @@ async def lock_components(tx: Transaction, keys: Iterable[RecordKey]) -> None:
 
 async def members(tx: Transaction, components: Iterable[RecordKey]) -> dict[RecordKey, Row]:
     """All records of these components."""
-    return await _of_components(tx, components, "select r.*", "")
+    found = await _of_components(tx, components, "select r.*", "")
+    return {(r[0], r[1]): row(r) for r in found}
 
 
-async def speakers(tx: Transaction, components: Iterable[RecordKey]) -> dict[RecordKey, Row]:
-    """Of these components the record of each profile that came first, and all that have none."""
+async def speakers(
+    tx: Transaction, components: Iterable[RecordKey]
+) -> dict[RecordKey, tuple[Row, tuple[int, str]]]:
+    """Of these components the first record by id of each profile, and all that have none.
+
+    Beside it which of all that tell the same first reached voc, and when.
+    """
     alike = "r.component, r.profile, case when r.profile = '' then r.record_id end"
-    return await _of_components(
+    found = await _of_components(
         tx,
         components,
-        f"select distinct on ({alike}) r.*",
-        f"order by {alike}, r.first_at, r.record_id",
+        f"select distinct on ({alike}) r.*, first_value(r.first_at) over came as at, "
+        "first_value(r.record_id) over came as first",
+        f"window came as (partition by {alike} order by r.first_at, r.record_id) order by {alike}, r.record_id",
+        ", r.at, r.first",
     )
+    return {(r[0], r[1]): (row(r[:-2]), (r[-2], r[-1])) for r in found}
 
 
 async def _of_components(
-    tx: Transaction, components: Iterable[RecordKey], select: str, order: str
-) -> dict[RecordKey, Row]:
-    found: Any = await tx.rows(
-        f"select {OF_R} from {IDS} cross join lateral ({select} from identity.record as r "
+    tx: Transaction, components: Iterable[RecordKey], select: str, order: str, more: str = ""
+) -> Sequence[Any]:
+    return await tx.rows(
+        f"select {OF_R}{more} from {IDS} cross join lateral ({select} from identity.record as r "
         f"where r.tenant = x.tenant and r.component = any(x.wanted) {order} offset 0) as r",
         **ids(components),
     )
-    return {(r[0], r[1]): row(r) for r in found}
 
 
 def _there(table: str) -> str:
@@ -199,8 +207,9 @@ def followed_sql(twin: str) -> str:
 
 
 PROFILES = (
-    f"insert into identity.profile (tenant, hash, record_id) select * from {unnest(HASH | {'id': 'text'}, named='profiles_')} "
-    "on conflict (tenant, hash) do update set record_id = excluded.record_id"
+    f"insert into identity.profile as p (tenant, hash, record_id) select * from {unnest(HASH | {'id': 'text'}, named='profiles_')} "
+    "on conflict (tenant, hash) do update set record_id = excluded.record_id "
+    f"where excluded.record_id < p.record_id or p.record_id = any({array('profiles_stale', 'text')})"
 )
 """Notes a record of each profile, an earlier one than is noted, or instead of one that no longer has it.
 
@@ -265,18 +274,18 @@ def _literal(values: Sequence[str]) -> str:
 
 
 def profiles_written(
-    first: Mapping[HashKey, tuple[int, str]], noted: Mapping[HashKey, Noted]
+    first: Mapping[HashKey, str], noted: Mapping[HashKey, Noted]
 ) -> dict[str, str]:
-    """The parameters of `PROFILES`: the record to note of each profile, by when it came and its id, where a later one or none is `noted`."""
+    """The parameters of `PROFILES`: the record to note of each profile, where another or none is `noted`."""
+    stale = {key: n.record_id for key, n in noted.items() if not n.component}
     ordered = sorted(
         key
-        for key, one in first.items()
-        if not (there := noted.get(key))
-        or not there.component
-        or one < (there.first_at, there.record_id)
+        for key, record_id in first.items()
+        if key not in noted or key in stale or record_id < noted[key].record_id
     )
     return {f"profiles_{name}": column for name, column in hashes(ordered).items()} | {
-        "profiles_id": texts([first[key][1] for key in ordered])
+        "profiles_id": texts([first[key] for key in ordered]),
+        "profiles_stale": texts([stale[key] for key in ordered if key in stale]),
     }
 
 

@@ -41,7 +41,7 @@ class Written(Struct, frozen=True, gc=False, kw_only=True):
     keys: Mapping[HashKey, KeyState]
     held: Collection[tuple[str, bytes, str]]
     left: Collection[tuple[str, bytes, str]]
-    profiles: Mapping[HashKey, tuple[int, str]]
+    profiles: Mapping[HashKey, str]
     noted: Mapping[HashKey, Noted]
 
     @property

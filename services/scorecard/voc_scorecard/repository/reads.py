@@ -19,8 +19,8 @@ Sums = dict[tuple[str, str, str], list[int]]
 """(cell, metric or "", label) -> a sum for each counted column of the table."""
 
 
-class Cells(Struct, frozen=True):
-    """Cells by name, from `first` to `last` (both included), in the order of their code points."""
+class Names(Struct, frozen=True):
+    """Cells by their names, from `first` to `last` (both included), in the order of their code points."""
 
     first: str
     last: str
@@ -29,14 +29,14 @@ class Cells(Struct, frozen=True):
         return self.first <= cell <= self.last
 
 
-def named(cell: str) -> Cells:
+def named(cell: str) -> Names:
     """One cell."""
-    return Cells(cell, cell)
+    return Names(cell, cell)
 
 
-def beginning(start: str) -> Cells:
+def beginning(start: str) -> Names:
     """All cells whose names begin so."""
-    return Cells(start, start + "\U0010ffff")
+    return Names(start, start + "\U0010ffff")
 
 
 _SPANS = {"label": "smallint", "grain": "smallint", "low": "int", "high": "int"}
@@ -81,7 +81,7 @@ async def sums(
     tx: Transaction,
     table: str,
     tenant: str,
-    cells: Sequence[Cells],
+    cells: Sequence[Names],
     wanted: Wanted,
     *,
     metric: str = "",
