@@ -4,8 +4,10 @@ import random
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -153,6 +155,26 @@ async def test_a_series(database: Database, client: Client) -> None:
     values = [p["score"]["n"] for p in scores.json()["points"]]
     assert values[-1] == 48
     assert values == sorted(values)
+
+
+async def test_every_point_of_a_series_of_scores_is_that_of_a_scorecard(
+    database: Database, client: Client
+) -> None:
+    """Of windows of any length that end on any day, over the links that lie in, before and across them."""
+    now = await shop(database, "shop-points")
+    mine = client("shop-points")
+    nps = "nps:q::transactional"
+    for window, back in (("7d", 75), ("30d", 75), ("90d", 10)):
+        params = {"since": iso(now - back * DAY), "until": iso(now), "window": window}
+        told = await mine.get("/v1/series", params=params | {"cell": "all", "metric": nps})
+        points = told.json()["points"]
+        for n, point in list(enumerate(reversed(points)))[::7]:
+            day = datetime.fromtimestamp((now - n * DAY) / 1e6, ZoneInfo("Europe/Berlin")).date()
+            card = await mine.get("/v1/scorecard", params={"window": window, "end": str(day)})
+            scores = [s for s in card.json()["whole"]["scores"] if s["metric"] == nps]
+            assert point["score"]["n"] == sum(s["n"] for s in scores)
+            assert [point["score"]["value"]][: len(scores)] == [s["value"] for s in scores]
+        assert any(p["score"]["n"] for p in points)
 
 
 async def test_drilling(database: Database, client: Client) -> None:

@@ -102,10 +102,9 @@ def scores(
     return _score(metric, now, off_now), _score(metric, before, off_before)
 
 
-def trailing_score(
-    metric: str, window: Sequence[int], ended: Sequence[int], began: Sequence[int]
-) -> Score:
-    """Of the sums of a window, of all days up to its end, and of all before its first."""
+def trailing_score(metric: str, ended: Sequence[int], began: Sequence[int]) -> Score:
+    """Of a window, of the sums of all days up to its end and of all before its first."""
+    window = [e - b for e, b in zip(ended, began, strict=True)]
     half = (len(window) - 4) // 2
     off = [e - b for e, b in zip(ended[4 + half :], began[4 : 4 + half], strict=True)]
     return _score(metric, window, off)

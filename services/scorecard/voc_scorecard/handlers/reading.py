@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -186,6 +187,10 @@ async def volume_series(
 _HOUR = 12 * FIVE_MINUTES
 
 
+def _plus(sums: list[int], more: list[int]) -> list[int]:
+    return [a + b for a, b in zip(sums, more, strict=True)]
+
+
 async def score_series(
     tx: Transaction,
     tenant: str,
@@ -200,22 +205,19 @@ async def score_series(
     zone = ZoneInfo(await told.zone(tx, tenant))
     later = await taken_back(tx, tenant, as_of)
     lasts = range(local_day(since, zone), local_day(until - 1, zone) + 1)
-    spans: dict[str, list[Span]] = {}
-    for last in lasts:
-        spans[f"in {last}"] = Window(last, days).spans()
-        for end in (last + 1, last - days + 1):
-            spans[f"before {end}"] = sum_spans(end)
+    low = lasts.start - days + 1
+    spans = {"before": sum_spans(low)}
+    spans |= {str(day): [Span(DAY, day, day + 1)] for day in range(low, lasts.stop)}
     found = await reads.sums(
         tx, "score", tenant, [reads.named(cell)], spans, metric=metric, window=days, later=later
     )
+    # Of all days before `low`, before the one after it, and so on: every window is the difference of two.
+    before = list(accumulate((found[cell, metric, label] for label in spans), _plus))
     small = cell.startswith(dimensions.prefix("employee"))
     points: list[Point] = []
     for last in lasts:
-        sums = [
-            found[cell, metric, label]
-            for label in (f"in {last}", f"before {last + 1}", f"before {last - days + 1}")
-        ]
-        one = trailing_score(metric, *sums)
+        began, ended = before[last - lasts.start], before[last + days - lasts.start]
+        one = trailing_score(metric, ended, began)
         window = Window(last, days)
         shown = None if small and one.nps.n < SMALL_GROUP else one
         begin = day_start(window.first, zone)
