@@ -106,7 +106,7 @@ class Classified:
         return Score(self._rng.randrange(11), min=0, max=10, kind="NPS", question="recommend")
 
 
-_TABLE = re.compile(r"(?:from|join) (scorecard\.\w+)")
+_TABLE = re.compile(r"from (scorecard\.\w+)")
 
 
 def _scanned(node: dict[str, Any]) -> int:

@@ -60,8 +60,9 @@ class Revision(Struct, frozen=True, gc=False, omit_defaults=True):
     `occurred_at` is when it happened (clamped to `received_at` if it lay in the future, then `clamped`),
     `received_at` when it reached voc, `known_at` when voc could first have known it: `received_at` for
     live data, the source's own stamp in a declared history load. `first_at` is when the record first reached voc,
-    the same in all of its revisions (but for some from before it was told); 0 in the first of them, which is that. `local_day` is the day of `occurred_at`
-    in the tenant's zone, in days since 1970-01-01. `suspect` marks floods and bots: counted, not scored.
+    the same in all of its revisions (but for some from before it was told); 0 in the first of them, which is
+    that. `local_day` is the day of `occurred_at` in the tenant's zone, in days since 1970-01-01. `suspect` marks
+    floods and bots: counted, not scored.
     """
 
     version: str

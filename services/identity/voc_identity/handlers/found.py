@@ -130,7 +130,7 @@ class Found:
         if told is None or revision is None or key[1] < twin.record_id:
             return False
         first_at = revision.first_received_at
-        if (first_at, key[1]) < (twin.first_at, twin.record_id):
+        if first_at < twin.first_at:
             return False
         self.twins[key] = twin
         self.following[key] = Row(
